@@ -1,0 +1,1 @@
+"""What watches, feeds and hosts Aftershow; nothing here ships with the functions."""

@@ -1,0 +1,1 @@
+"""Aftershow in one process: the real handlers over an embedded store, queues and bus."""
