@@ -1,0 +1,125 @@
+"""The backends that every contract test runs on: embedded in memory and in a file, and moto's AWS."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+
+from aftershow.adapters.dynamodb import INDEX, DynamoDbBackend
+from aftershow.ports.store import Backend, Store
+from infra.local.embedded import EmbeddedBackend, EmbeddedState
+
+# Logical to physical: different words, so that a mix-up shows.
+TABLES = {"viewers": "contract-viewers", "orders": "contract-orders"}
+BACKENDS = ["memory", "file", "moto"]
+
+
+class Clock:
+    """A moment that a test moves by hand."""
+
+    def __init__(self) -> None:
+        self.milliseconds = 1_700_000_000_000
+
+    def now(self) -> int:
+        return self.milliseconds
+
+    def advance(self, seconds: float) -> None:
+        self.milliseconds += int(seconds * 1000)
+
+
+def make_client(service: str, attempts: int = 1) -> Any:
+    """A client of moto's, without the SDK's own retries unless a test is about them."""
+    config = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
+    return boto3.client(service, region_name="eu-central-1", config=config)
+
+
+def make_tables(client: Any) -> None:
+    """The tables as `template.yaml` shapes them: pk, sk, and one sparse index of keys."""
+    for name in TABLES.values():
+        client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": part, "AttributeType": "S"} for part in ("pk", "sk", "ipk", "isk")
+            ],
+            KeySchema=_key_schema("pk", "sk"),
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": INDEX,
+                    "KeySchema": _key_schema("ipk", "isk"),
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+        )
+
+
+def counting_ids() -> Callable[[], str]:
+    """Commit ids c1, c2 ..."""
+    numbers = itertools.count(1)
+    return lambda: f"c{next(numbers)}"
+
+
+def no_sleep(seconds: float) -> None:
+    """Tests don't wait."""
+
+
+def _key_schema(partition: str, sort: str) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": partition, "KeyType": "HASH"},
+        {"AttributeName": sort, "KeyType": "RANGE"},
+    ]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Moto's AWS for one test; the developer's own profile stays out of it."""
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def dynamodb(aws: None) -> Any:
+    """A DynamoDB client over empty tables."""
+    client = make_client("dynamodb")
+    make_tables(client)
+    return client
+
+
+@pytest.fixture
+def state(clock: Clock) -> Iterator[EmbeddedState]:
+    opened = EmbeddedState(":memory:", clock.now, streamed=["viewers"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Backend]:
+    """Each backend in turn."""
+    if request.param == "moto":
+        yield DynamoDbBackend(request.getfixturevalue("dynamodb"), TABLES, no_sleep)
+        return
+    state = EmbeddedState(
+        ":memory:" if request.param == "memory" else tmp_path / "state.db",
+        clock.now,
+        streamed=TABLES.values(),
+    )
+    yield EmbeddedBackend(state, TABLES)
+    state.close()
+
+
+@pytest.fixture
+def store(backend: Backend) -> Store:
+    return Store(backend, counting_ids())
