@@ -19,6 +19,10 @@ from infra.local.embedded import EmbeddedBackend, EmbeddedState
 # Logical to physical: different words, so that a mix-up shows.
 TABLES = {"viewers": "contract-viewers", "orders": "contract-orders"}
 BACKENDS = ["memory", "file", "moto"]
+# One session, since each loads the services' descriptions anew.
+SESSION = boto3.session.Session(
+    aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-central-1"
+)
 
 
 class Clock:
@@ -37,7 +41,7 @@ class Clock:
 def make_client(service: str, attempts: int = 1) -> Any:
     """A client of moto's, without the SDK's own retries unless a test is about them."""
     config = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
-    return boto3.client(service, region_name="eu-central-1", config=config)
+    return SESSION.client(service, config=config)
 
 
 def make_tables(client: Any) -> None:
@@ -83,9 +87,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Moto's AWS for one test; the developer's own profile stays out of it."""
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+def aws() -> Iterator[None]:
+    """Moto's AWS for one test."""
     with mock_aws():
         yield
 
