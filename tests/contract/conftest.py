@@ -1,4 +1,4 @@
-"""The backends that every contract test runs on: embedded in memory and in a file, and moto's AWS."""
+"""The backends of every contract test: embedded in memory and in a file, and moto's AWS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 from moto import mock_aws
@@ -20,9 +20,8 @@ from infra.local.embedded import EmbeddedBackend, EmbeddedState
 TABLES = {"viewers": "contract-viewers", "orders": "contract-orders"}
 BACKENDS = ["memory", "file", "moto"]
 # One session, since each loads the services' descriptions anew.
-SESSION = boto3.session.Session(
-    aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-central-1"
-)
+SESSION = botocore.session.get_session()
+SESSION.set_credentials("testing", "testing")
 
 
 class Clock:
@@ -41,7 +40,7 @@ class Clock:
 def make_client(service: str, attempts: int = 1) -> Any:
     """A client of moto's, without the SDK's own retries unless a test is about them."""
     config = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
-    return SESSION.client(service, config=config)
+    return SESSION.create_client(service, region_name="eu-central-1", config=config)
 
 
 def make_tables(client: Any) -> None:
@@ -87,16 +86,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def aws() -> Iterator[None]:
-    """Moto's AWS for one test."""
+def aws() -> Iterator[Callable[..., Any]]:
+    """Moto's AWS for one test, as the maker of its clients."""
     with mock_aws():
-        yield
+        yield make_client
 
 
 @pytest.fixture
-def dynamodb(aws: None) -> Any:
+def dynamodb(aws: Callable[..., Any]) -> Any:
     """A DynamoDB client over empty tables."""
-    client = make_client("dynamodb")
+    client = aws("dynamodb")
     make_tables(client)
     return client
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -58,9 +58,9 @@ class Wire:
 
 
 @pytest.fixture
-def client(aws: None) -> Any:
+def client(aws: Callable[..., Any]) -> Any:
     """A client with one retry of the SDK's own."""
-    client = make_client("dynamodb", attempts=2)
+    client = aws("dynamodb", attempts=2)
     make_tables(client)
     return client
 
@@ -171,7 +171,9 @@ class TestLostReplies:
         assert wire.operations == [write, write, read]
 
     @pytest.mark.parametrize("arrives", [True, False])
-    def test_two_silences_in_a_row(self, backend: DynamoDbBackend, wire: Wire, arrives: bool) -> None:
+    def test_two_silences_in_a_row(
+        self, backend: DynamoDbBackend, wire: Wire, *, arrives: bool
+    ) -> None:
         (wire.lose_reply if arrives else wire.lose_request)(time_out())
         wire.lose_request(sdk.ConnectionClosedError(endpoint_url="https://dynamodb"))
         with pytest.raises(NoReply):
@@ -179,30 +181,36 @@ class TestLostReplies:
         assert bool(backend.read([ADA])) == arrives
 
     @pytest.mark.parametrize("arrives", [True, False])
-    def test_a_crash_passes_through(self, backend: DynamoDbBackend, wire: Wire, arrives: bool) -> None:
+    def test_a_crash_passes_through(
+        self, backend: DynamoDbBackend, wire: Wire, *, arrives: bool
+    ) -> None:
         (wire.lose_reply if arrives else wire.lose_request)(Crash())
         with pytest.raises(Crash):
             backend.write(TWO, [], "c1")
         assert len(backend.read([ADA, ORDER])) == (2 if arrives else 0)
 
 
+REFUSAL = {"http_status_code": 400}
+REFUSED_RETRY = {"http_status_code": 400, "response_meta": {"RetryAttempts": 1}}
+FAILURE = {"http_status_code": 500}
+
+
 class TestErrors:
     """What the store hears of each answer."""
 
     @pytest.mark.parametrize(
-        ("code", "status", "retries", "heard"),
+        ("code", "answer", "heard"),
         [
-            ("ConditionalCheckFailedException", 400, 0, Refused),
-            ("ConditionalCheckFailedException", 400, 1, Refused),
-            ("TransactionConflictException", 400, 0, Refused),
-            ("InternalServerError", 500, 0, NoReply),
-            ("ServiceUnavailable", 503, 0, NoReply),
-            ("ProvisionedThroughputExceededException", 400, 0, sdk.ClientError),
-            ("ThrottlingException", 400, 0, sdk.ClientError),
-            ("ValidationException", 400, 0, sdk.ClientError),
-            ("AccessDeniedException", 400, 0, sdk.ClientError),
+            ("ConditionalCheckFailedException", REFUSAL, Refused),
+            ("ConditionalCheckFailedException", REFUSED_RETRY, Refused),
+            ("TransactionConflictException", REFUSAL, Refused),
+            ("InternalServerError", FAILURE, NoReply),
+            ("ProvisionedThroughputExceededException", REFUSAL, sdk.ClientError),
+            ("ThrottlingException", REFUSAL, sdk.ClientError),
+            ("ValidationException", REFUSAL, sdk.ClientError),
+            ("AccessDeniedException", REFUSAL, sdk.ClientError),
             # The attempt before this one may have been carried out.
-            ("ProvisionedThroughputExceededException", 400, 1, NoReply),
+            ("ProvisionedThroughputExceededException", REFUSED_RETRY, NoReply),
         ],
     )
     def test_of_a_put(
@@ -210,13 +218,10 @@ class TestErrors:
         backend: DynamoDbBackend,
         stub: Stubber,
         code: str,
-        status: int,
-        retries: int,
+        answer: dict[str, Any],
         heard: type[Exception],
     ) -> None:
-        stub.add_client_error(
-            "put_item", code, http_status_code=status, response_meta={"RetryAttempts": retries}
-        )
+        stub.add_client_error("put_item", code, **answer)
         with pytest.raises(heard):
             backend.write(ONE, [], "c1")
 
@@ -272,23 +277,30 @@ class TestErrors:
             backend.read([ADA])
 
 
+LEFT = {TABLES["orders"]: {"ConsistentRead": True, "Keys": [{"pk": {"S": "order#1"}}]}}
+ROW = {
+    "pk": {"S": "ada"},
+    "sk": {"S": "-"},
+    "n": {"N": "1"},
+    "c": {"S": "c"},
+    "body": {"S": ""},
+}
+
+
 class TestUnprocessedKeys:
     """A batch read that leaves keys out goes on, for a while."""
 
-    LEFT = {TABLES["orders"]: {"ConsistentRead": True, "Keys": [{"pk": {"S": "order#1"}}]}}
-    ROW = {"pk": {"S": "ada"}, "sk": {"S": "-"}, "n": {"N": "1"}, "c": {"S": "c"}, "body": {"S": ""}}
-
     def test_what_was_left_out_is_read_next(self, client: Any, stub: Stubber) -> None:
         pauses: list[float] = []
-        order = {**self.ROW, "pk": {"S": "order#1"}}
+        order = {**ROW, "pk": {"S": "order#1"}}
         stub.add_response(
             "batch_get_item",
-            {"Responses": {TABLES["viewers"]: [self.ROW]}, "UnprocessedKeys": self.LEFT},
+            {"Responses": {TABLES["viewers"]: [ROW]}, "UnprocessedKeys": LEFT},
         )
         stub.add_response(
             "batch_get_item",
             {"Responses": {TABLES["orders"]: [order]}, "UnprocessedKeys": {}},
-            {"RequestItems": self.LEFT},
+            {"RequestItems": LEFT},
         )
 
         found = DynamoDbBackend(client, TABLES, pauses.append).read([ADA, ORDER])
@@ -299,7 +311,7 @@ class TestUnprocessedKeys:
     def test_at_last_it_gives_up(self, client: Any, stub: Stubber) -> None:
         pauses: list[float] = []
         for _ in range(len(PAUSES_SECONDS) + 1):
-            stub.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": self.LEFT})
+            stub.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": LEFT})
         with pytest.raises(KeysLeftUnreadError):
             DynamoDbBackend(client, TABLES, pauses.append).read([ADA, ORDER])
         assert tuple(pauses) == PAUSES_SECONDS

@@ -32,9 +32,7 @@ from aftershow.ports.store import (
 from infra.local.embedded import EmbeddedBackend, EmbeddedState
 from tests.contract.conftest import TABLES, counting_ids, make_client, make_tables, no_sleep
 
-KEYS = [
-    Key(table, pk, sk) for table in TABLES for pk, sk in (("a", "1"), ("a", "2"), ("b", "1"))
-]
+KEYS = [Key(table, pk, sk) for table in TABLES for pk, sk in (("a", "1"), ("a", "2"), ("b", "1"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,8 @@ class DictBackend:
         return {key: self.items[key] for key in keys if key in self.items}
 
     def write(self, puts: Sequence[Put], checks: Sequence[Check], commit_id: str) -> None:
-        for change in (*puts, *checks):
+        changes: list[Put | Check] = [*puts, *checks]
+        for change in changes:
             found = self.items.get(change.key)
             if (found.version if found else None) != change.expected:
                 raise Refused

@@ -115,9 +115,7 @@ def test_any_text_comes_back_as_it_was(store: Store, text: str) -> None:
     store.commit([Put(key, text, None, (OutboxEvent(f"kind{text}", text),), index)])
 
     found = store.get(key)
-    assert found == Item(
-        key, Version(1, "c1"), text, (OutboxEvent(f"kind{text}", text),), index
-    )
+    assert found == Item(key, Version(1, "c1"), text, (OutboxEvent(f"kind{text}", text),), index)
     assert store.query("viewers", Range(key.pk)).items == (found,)
     assert store.query_index("viewers", Range(index[0])).rows == (IndexRow(*index, key),)
 
@@ -246,7 +244,7 @@ class TestLimits:
         assert len(store.commit(puts, [Check(ADA, None)])) == 99
 
     @pytest.mark.parametrize("checked", [False, True])
-    def test_the_largest_item_is_taken(self, store: Store, checked: bool) -> None:
+    def test_the_largest_item_is_taken(self, store: Store, *, checked: bool) -> None:
         index = ("i" * 2048, "直" * 341)
         events = (OutboxEvent("直播", "播" * 10_000),)
         room = MAX_ITEM_BYTES - item_bytes(Put(ADA, "", None, events, index, 1))

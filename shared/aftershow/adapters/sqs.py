@@ -19,8 +19,8 @@ from aftershow.ports.queues import (
     check_messages,
 )
 
-# What SQS answers when a message is deferred that is no longer in flight. The last one also stands
-# for a time out of range, which is checked before.
+# What SQS answers when a message is deferred that is no longer in flight, or was received again
+# since. The last one also stands for a time out of range, which is checked before.
 _DELIVERY_IS_OVER = frozenset(
     {
         "MessageNotInflight",
