@@ -19,7 +19,7 @@ from infra.local.behaviour import Message, completed, messages
 from infra.local.chance import happens, seeded
 from infra.local.people import Order, Person, Truth
 from infra.local.programme import HOST_ID, HOUR_MS, MINUTE_MS, SECOND_MS, Programme
-from infra.local.spoilt import OTHER_AMOUNT, spoilt_event
+from infra.local.spoilt import MENDABLE, OTHER_AMOUNT, spoilt_event
 from infra.local.wire import Request, batch_request, iso, single_request
 
 LIBRARY = {"name": "aftershow-synthetic", "version": "1"}
@@ -51,7 +51,8 @@ _CAMPAIGNS: dict[str, dict[str, str]] = {
 class Tally:
     """What `generate` has sent so far, in requests and events.
 
-    `events` counts every event that travelled: also those sent again (`resent`) and the bad ones.
+    `events` counts every event that travelled: also those sent again (`resent`) and the bad ones,
+    which `bad` counts by kind.
     """
 
     requests: int = 0
@@ -71,9 +72,14 @@ class Tally:
             self.bad[bad] = self.bad.get(bad, 0) + 1
 
     @property
+    def refused(self) -> int:
+        """Events that should end as dead letters."""
+        return sum(self.bad.values()) - self.bad.get(MENDABLE, 0)
+
+    @property
     def good(self) -> int:
-        """Different events that should be accepted once."""
-        return self.events - self.resent - sum(self.bad.values())
+        """Different events that should be accepted, each once."""
+        return self.events - self.resent - self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +173,9 @@ class _Road:
         if not happens(self._source, _BAD * len(parcel.messages)):
             return parcel
         show_id = self._programme.shows[0].show_id
-        kind, event = spoilt_event(self._source, self._spoilt, show_id, parcel.at)
+        kind, event = spoilt_event(
+            self._source, self._spoilt, show_id, parcel.messages[0], parcel.at
+        )
         self._spoilt += 1
         return replace(parcel, messages=(*parcel.messages, event), bad=kind)
 

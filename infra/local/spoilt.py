@@ -1,4 +1,7 @@
-"""Events that nobody should accept, one kind for each way in which real clients go wrong."""
+"""Events that went wrong, one kind for each way in which real clients go wrong.
+
+All are refused but `MENDABLE`: half an emoji costs a comment a character, and not the whole event.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ Message = dict[str, object]
 
 # A second Order Completed for a known order with another total; made from orders, not from here.
 OTHER_AMOUNT = "other_amount"
+MENDABLE = "lone_surrogate"
 
 
 def _no_identity(event: Message, _: int) -> Message:
@@ -31,9 +35,15 @@ def _not_a_number(event: Message, _: int) -> Message:
     return {**event, "event": "Product Added", "properties": line}
 
 
+def _show_of(event: Message) -> object:
+    properties = event["properties"]
+    return properties.get("show_id") if isinstance(properties, dict) else None
+
+
 def _lone_surrogate(event: Message, _: int) -> Message:
     # What is left of an emoji after a client has cut its text at 16 bits.
-    return {**event, "event": "Live Comment Sent", "properties": {"text": "synthetic \ud83d"}}
+    properties = {"show_id": _show_of(event), "text": "synthetic \ud83d"}
+    return {**event, "event": "Live Comment Sent", "properties": properties}
 
 
 def _wrong_types(event: Message, _: int) -> Message:
@@ -54,22 +64,29 @@ KINDS: Mapping[str, Callable[[Message, int], Message]] = {
     "id_null": _id_null,
     "id_anonymous": _id_anonymous,
     "nan": _not_a_number,
-    "lone_surrogate": _lone_surrogate,
+    MENDABLE: _lone_surrogate,
     "wrong_types": _wrong_types,
     "ancient": _ancient,
     "future": _future,
 }
 
 
-def spoilt_event(source: random.Random, turn: int, show_id: str, at: int) -> tuple[str, Message]:
-    """The bad event number `turn` of a stream, with its kind: the kinds take turns."""
+def spoilt_event(
+    source: random.Random, turn: int, show_id: str, beside: Message, at: int
+) -> tuple[str, Message]:
+    """The bad event number `turn` of a stream, with its kind: the kinds take turns.
+
+    It is nobody's, so that one accepted by mistake shows as one viewer more. What can be mended is
+    said by whoever says `beside`, a good message of the same request.
+    """
     kind = tuple(KINDS)[turn % len(KINDS)]
     event: Message = {
         "type": "track",
         "event": "Live Liked",
         "messageId": f"syn-bad-{source.getrandbits(64):016x}",
-        "anonymousId": f"synthetic-bad-{turn}",
         "timestamp": iso(at - SECOND_MS),
         "properties": {"show_id": show_id, "count": 1},
     }
+    ids: Message = {name: beside[name] for name in ("anonymousId", "userId") if name in beside}
+    event |= ids if kind == MENDABLE else {"anonymousId": f"synthetic-bad-{turn}"}
     return kind, KINDS[kind](event, at)

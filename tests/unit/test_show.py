@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 
+from aftershow.rules import intake, segment
 from infra.local.audience import intend
 from infra.local.behaviour import messages
 from infra.local.chance import seeded
 from infra.local.people import Person, Truth
-from infra.local.programme import DAY_MS, HOUR_MS, USUAL_START
+from infra.local.programme import CURRENCY, DAY_MS, HOUR_MS, USUAL_START
 from infra.local.reactions import order_request, react
 from infra.local.show import Tally, generate, stream
-from infra.local.spoilt import KINDS, OTHER_AMOUNT
+from infra.local.spoilt import KINDS, MENDABLE, OTHER_AMOUNT
 from infra.local.wire import HEADERS, MAX_BATCH_BYTES, Request
 
 VIEWERS, SEED, DAYS = 200, 7, 7
@@ -140,9 +141,9 @@ def test_the_tally_agrees_with_a_recount(
     assert tally.requests == len(requests)
     assert tally.events == len(events)
     assert tally.resent == len(events) - len(first_events)
-    assert tally.good == len(first_events) - sum(tally.bad.values())
+    assert tally.good == len(first_events) - tally.refused
     bad = [key for key in first_events if key.startswith("syn-bad-")]
-    assert sum(tally.bad.values()) == len(bad)
+    assert sum(tally.bad.values()) == len(bad) == tally.refused + tally.bad[MENDABLE]
 
 
 def test_every_kind_of_bad_event_is_there(tally: Tally) -> None:
@@ -169,6 +170,20 @@ def test_bad_events_are_bad_as_named(first_events: dict[str, Event], tally: Tall
         ]
         assert [known["at"] < event["at"] for known in told] == [True]
         assert told[0]["properties"]["total"] != event["properties"]["total"]
+
+
+def test_the_door_takes_and_the_scorer_reads_every_good_event(
+    requests: list[Request], tally: Tally
+) -> None:
+    refused = 0
+    for request in requests:
+        taken = intake.judge(request.path.rpartition("/")[2], request.body, request.at)
+        refused += len(taken.rejected)
+        context = json.loads(taken.context)
+        for _, kind, raw in taken.facts + taken.behaviour:
+            segment.read_event(kind, raw, context, request.at, segment.Defaults(CURRENCY))
+    # An order under another amount is known only to whoever knows the order.
+    assert refused == tally.refused - tally.bad[OTHER_AMOUNT]
 
 
 def test_bytes_on_the_wire_carry_nan_and_lone_surrogates(requests: list[Request]) -> None:
