@@ -53,9 +53,7 @@ _FIRST_SERVER_ERROR = 500
 _ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
 _LOST_RACES = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 _LOST_RACE_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
-_TOKEN_ERRORS = frozenset(
-    {"TransactionInProgressException", "IdempotentParameterMismatchException"}
-)
+_TOKEN_ERRORS = frozenset({"TransactionInProgressException", "IdempotentParameterMismatchException"})
 # A connection that was never made is here too: it may have been so for the last attempt only.
 _SILENCES = (
     sdk.HTTPClientError,
@@ -76,9 +74,7 @@ class DynamoDbBackend:
     `tables` is logical to physical name, one to one. `sleep` takes seconds.
     """
 
-    def __init__(
-        self, client: Any, tables: Mapping[str, str], sleep: Callable[[float], None]
-    ) -> None:
+    def __init__(self, client: Any, tables: Mapping[str, str], sleep: Callable[[float], None]) -> None:
         self._client = client
         self._tables = tables
         self._logical = {physical: logical for logical, physical in tables.items()}
@@ -131,19 +127,14 @@ class DynamoDbBackend:
     def query_index(self, table: str, where: Range) -> IndexPage:
         """Rows of one partition of the table's index, in the order of their index sort keys."""
         found, after = self._query(table, where, ("ipk", "isk", "pk", "sk"), IndexName=INDEX)
-        rows = (
-            IndexRow(row["ipk"]["S"], row["isk"]["S"], Key(table, row["pk"]["S"], row["sk"]["S"]))
-            for row in found
-        )
+        rows = (IndexRow(row["ipk"]["S"], row["isk"]["S"], Key(table, row["pk"]["S"], row["sk"]["S"])) for row in found)
         return IndexPage(tuple(rows), after)
 
     def _read_one(self, key: Key) -> Mapping[Key, Item]:
         answer = self._client.get_item(**self._place(key), ConsistentRead=True)
         return {key: Row(answer["Item"]).item(key.table)} if "Item" in answer else {}
 
-    def _read_batch(
-        self, request: Mapping[str, Any], found: dict[Key, Item]
-    ) -> Mapping[str, Any] | None:
+    def _read_batch(self, request: Mapping[str, Any], found: dict[Key, Item]) -> Mapping[str, Any] | None:
         """Add what was read to `found`; returns the request for what was left out."""
         answer = self._client.batch_get_item(RequestItems=request)
         for table, rows in answer["Responses"].items():
@@ -190,9 +181,7 @@ class DynamoDbBackend:
         }
         if where.after is not None:
             start = (where.pk, *json.loads(where.after))
-            request["ExclusiveStartKey"] = {
-                name: {"S": part} for name, part in zip(names, start, strict=True)
-            }
+            request["ExclusiveStartKey"] = {name: {"S": part} for name, part in zip(names, start, strict=True)}
         answer = self._client.query(**request)
         last = answer.get("LastEvaluatedKey")
         after = json.dumps([last[name]["S"] for name in names[1:]]) if last else None

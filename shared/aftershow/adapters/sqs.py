@@ -71,9 +71,7 @@ class SqsQueues:
         """Let a message come back after `seconds`; nothing happens if its delivery is over."""
         check_deferral(seconds)
         try:
-            self._client.change_message_visibility(
-                QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=seconds
-            )
+            self._client.change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=seconds)
         except sdk.ClientError as error:
             if error.response["Error"]["Code"] not in _DELIVERY_IS_OVER:
                 raise

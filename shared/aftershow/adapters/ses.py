@@ -1,0 +1,72 @@
+"""E-mail through Amazon SES v2: one attempt, and what its answers mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+
+from aftershow.ports.channels import Accepted, Ambiguous, Answer, Declined, Outgoing
+
+# SES v2 SendEmail's errors (API reference): retry later, in seconds; or never again.
+_AGAIN_AFTER = {"TooManyRequestsException": 60, "LimitExceededException": 3600, "SendingPausedException": 3600}
+_NEVER = {
+    "AccountSuspendedException": "account_suspended",
+    "BadRequestException": "bad_request",
+    "MailFromDomainNotVerifiedException": "sender_not_verified",
+    "MessageRejected": "message_rejected",
+    "NotFoundException": "not_found",
+}
+_FIRST_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SesChannel:
+    """The channel `email`. `client` is a boto3 sesv2 client whose own retries are off."""
+
+    client: Any
+    sender: str
+    configuration_set: str = ""
+
+    def send(self, message: Outgoing) -> Answer:
+        """One attempt."""
+        try:
+            answer = self.client.send_email(**self._request(message))
+        except ClientError as error:
+            return _refusal(error)
+        except (ConnectTimeoutError, EndpointConnectionError):
+            return Declined("no_connection", again_after_seconds=60)
+        except BotoCoreError as error:
+            return Ambiguous(type(error).__name__)
+        return Accepted(answer["MessageId"])
+
+    def _request(self, message: Outgoing) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "FromEmailAddress": self.sender,
+            "Destination": {"ToAddresses": [message.address]},
+            "Content": {
+                "Simple": {
+                    "Subject": {"Data": message.subject, "Charset": "UTF-8"},
+                    "Body": {
+                        "Text": {"Data": message.text, "Charset": "UTF-8"},
+                        "Html": {"Data": message.html, "Charset": "UTF-8"},
+                    },
+                    "Headers": [{"Name": name, "Value": value} for name, value in message.headers.items()],
+                }
+            },
+            "EmailTags": [{"Name": name, "Value": value} for name, value in message.tags.items()],
+        }
+        if self.configuration_set:
+            request["ConfigurationSetName"] = self.configuration_set
+        return request
+
+
+def _refusal(error: ClientError) -> Answer:
+    code = error.response["Error"]["Code"]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _AGAIN_AFTER:
+        return Declined(code, again_after_seconds=_AGAIN_AFTER[code])
+    if status >= _FIRST_SERVER_ERROR:
+        return Ambiguous(code)
+    return Declined(_NEVER.get(code, code))

@@ -1,0 +1,172 @@
+"""One viewer in one show (or on one day outside shows): small however long the show, the same in any order."""
+
+from __future__ import annotations
+
+import math
+from base64 import b64decode, b64encode
+from enum import IntEnum
+from typing import Literal
+
+from aftershow.model.base import Record, Stamped
+
+Temperature = Literal["hot", "considering", "cold"]
+
+SLOT_SECONDS = 10
+# Watch slots stand in a ring of twelve hours: no show is longer, and the ring needs no start to count from.
+RING_SLOTS = 12 * 3600 // SLOT_SECONDS
+MAX_COUNTED = 256
+MAX_PRODUCTS = 32
+MAX_CART_LINES = 32
+
+
+class Kind(IntEnum):
+    """What is counted of behaviour. The numbers are stored: never re-use one."""
+
+    ENTERED = 1
+    LIKED = 2
+    COMMENTED = 3
+    SHARED = 4
+    SEARCHED = 5
+    COMPARED = 6
+    PRODUCT_VIEWED = 7
+    PRODUCT_CLICKED = 8
+    CART_ADDED = 9
+    CART_REMOVED = 10
+    CHECKOUT_STARTED = 11
+    CHECKOUT_STEP = 12
+    PAYMENT_ENTERED = 13
+    COUPON_TRIED = 14
+    COUPON_DENIED = 15
+    WISHED = 16
+    POLLED = 17
+    GIFTED = 18
+    FOLLOWED = 19
+    REPLAY_WATCHED = 20
+    RESERVED = 21
+    ANSWERED = 22
+    OTHER = 23
+    ASKED_PRICE = 32
+    ASKED_SHIPPING = 33
+    ASKED_PROMOTION = 34
+    ASKED_QUALITY = 35
+    ASKED_TRUST = 36
+    ASKED_STOCK = 37
+    HESITATED = 38
+
+
+class CartLine(Record):
+    """A product in the cart; the newest statement about it wins. Quantity 0: taken out. Price in minor units each."""
+
+    quantity: int
+    minor: int | None = None
+    currency: str | None = None
+    name: str | None = None
+    url: str | None = None
+    at: int
+    id: str
+
+    def newest(self, other: CartLine | None) -> CartLine:
+        """The one of the two that counts."""
+        return self if other is None else max(self, other, key=lambda one: (one.at, one.id, one.quantity))
+
+
+class Reason(Record):
+    """Why a score is what it is: a code of the word list, a number with it, and the points it gave."""
+
+    code: str
+    amount: int | None = None
+    points: int
+
+
+class Score(Record):
+    """A score with the version of the weights that made it."""
+
+    version: str
+    intent: int
+    temperature: Temperature
+    reasons: tuple[Reason, ...] = ()
+
+
+class Engagement(Record):
+    """What one viewer did there. `watched` is the ring of 10 s slots, `counted` the sketch of other events, both
+    base64; `left_seconds` is the longest watch time that the client itself reported."""
+
+    viewer: str
+    about: str
+    show: str | None = None
+    first_at: int
+    last_at: int
+    watched: str = ""
+    left_seconds: int | None = None
+    counted: str = ""
+    # More events than the sketch holds: counts are estimates from here on.
+    estimated: bool = False
+    products: dict[str, int] = {}
+    cart: dict[str, CartLine] = {}
+    source: Stamped | None = None
+    zone: Stamped | None = None
+    locale: Stamped | None = None
+    # Bit h: something was done in hour h UTC.
+    hours: int = 0
+    score: Score | None = None
+
+    @property
+    def watch_seconds(self) -> int | None:
+        """Seconds watched; None where nothing was observed."""
+        slots = slots_of(self.watched).bit_count() * SLOT_SECONDS
+        known = [seconds for seconds in (slots or None, self.left_seconds) if seconds is not None]
+        return max(known) if known else None
+
+    def counts(self) -> dict[Kind, int]:
+        """How often each kind was seen; estimates where `estimated`."""
+        return count(sketch_of(self.counted), estimated=self.estimated)
+
+    def cart_lines(self) -> dict[str, CartLine]:
+        """What is in the cart now, by product id."""
+        return {product: line for product, line in self.cart.items() if line.quantity > 0}
+
+
+def slots_of(watched: str) -> int:
+    """The ring of slots as one integer, bit i for slot i. Stored without its empty head: first byte number, bytes."""
+    if not watched:
+        return 0
+    data = b64decode(watched)
+    return int.from_bytes(data[2:], "little") << (8 * int.from_bytes(data[:2], "big"))
+
+
+def slots_text(slots: int) -> str:
+    """The stored form of a ring of slots."""
+    if not slots:
+        return ""
+    first_byte = ((slots & -slots).bit_length() - 1) // 8
+    rest = slots >> (8 * first_byte)
+    return b64encode(first_byte.to_bytes(2, "big") + rest.to_bytes((rest.bit_length() + 7) // 8, "little")).decode()
+
+
+def slot_bit(at: int) -> int:
+    """The bit of the slot in which the moment lies."""
+    return 1 << (at // (SLOT_SECONDS * 1000) % RING_SLOTS)
+
+
+def sketch_of(counted: str) -> dict[int, int]:
+    """Hash to kind, of the stored form: nine bytes each."""
+    data = b64decode(counted)
+    return {int.from_bytes(data[i : i + 8], "big"): data[i + 8] for i in range(0, len(data), 9)}
+
+
+def sketch_text(sketch: dict[int, int]) -> str:
+    """The stored form of a sketch, sorted."""
+    return b64encode(b"".join(key.to_bytes(8, "big") + bytes((sketch[key],)) for key in sorted(sketch))).decode()
+
+
+def count(sketch: dict[int, int], *, estimated: bool) -> dict[Kind, int]:
+    """Counts by kind. The sketch keeps the 256 smallest hashes; where it overflowed, the k-minimum-values estimate
+    (k - 1) / (k-th smallest hash as a fraction of the range) gives the total (Bar-Yossef et al. 2002), and each kind
+    its share. The same for any order and repetition of the events."""
+    counts: dict[Kind, int] = {}
+    for kind in sketch.values():
+        counts[Kind(kind)] = counts.get(Kind(kind), 0) + 1
+    if not estimated or not sketch:
+        return counts
+    scale = (len(sketch) - 1) * math.ldexp(1.0, 64) / max(sketch) / len(sketch)
+    return {kind: round(number * scale) for kind, number in counts.items()}

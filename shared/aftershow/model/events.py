@@ -1,0 +1,66 @@
+"""Domain events: what changed, past tense. An event only says "look again"; its consumer reads the current state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from aftershow.model.base import Record
+
+
+class ShowEnded(Record):
+    """A show is over: its viewers are looked at."""
+
+    kind: Literal["ShowEnded"] = "ShowEnded"
+    id: str = ""
+    show: str
+
+
+class ViewerChanged(Record):
+    """Something about a person that decides about reminders: identity, address, consent, follows, erasure."""
+
+    kind: Literal["ViewerChanged"] = "ViewerChanged"
+    id: str = ""
+    viewer: str
+    what: tuple[str, ...]
+
+
+class TemperatureChanged(Record):
+    """An engagement got another temperature."""
+
+    kind: Literal["TemperatureChanged"] = "TemperatureChanged"
+    id: str = ""
+    viewer: str
+    about: str
+    temperature: str
+
+
+class OrderChanged(Record):
+    """An order was placed, updated, refunded or cancelled; `key` is the order item's partition key."""
+
+    kind: Literal["OrderChanged"] = "OrderChanged"
+    id: str = ""
+    viewer: str
+    key: str
+
+
+class ReminderEnded(Record):
+    """A reminder has its outcome: what follows it may be planned."""
+
+    kind: Literal["ReminderEnded"] = "ReminderEnded"
+    id: str = ""
+    viewer: str
+    reminder: str
+    outcome: str
+
+
+DomainEvent = Annotated[
+    ShowEnded | ViewerChanged | TemperatureChanged | OrderChanged | ReminderEnded, Field(discriminator="kind")
+]
+_reader: TypeAdapter[DomainEvent] = TypeAdapter(DomainEvent)
+
+
+def read_event(detail: str | bytes) -> DomainEvent:
+    """The event of a JSON object. Raises pydantic.ValidationError."""
+    return _reader.validate_json(detail)

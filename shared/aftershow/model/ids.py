@@ -1,0 +1,61 @@
+"""Identifiers that follow from what they name, so that doing a thing twice is doing it once."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b32encode
+from hashlib import blake2b, sha256
+from typing import Literal
+
+IdentityKind = Literal["user", "anonymous"]
+
+# Values that broken tracking code sends for "nobody"; one of them would merge thousands of people.
+NOBODY = frozenset(
+    {"", "0", "-1", "null", "none", "nil", "undefined", "nan", "anonymous", "guest", "unknown", "false", "true"}
+)
+MAX_IDENTITY_CHARACTERS = 256
+
+
+def digest(*parts: str, size: int = 10) -> str:
+    """A short stable name of `parts` (lower-case base32, `size` bytes of BLAKE2b). Not a secret."""
+    hashed = blake2b(digest_size=size)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        hashed.update(len(data).to_bytes(4, "big") + data)
+    return b32encode(hashed.digest()).decode().lower().rstrip("=")
+
+
+def viewer_id(kind: IdentityKind, value: str) -> str:
+    """The viewer that an identity names. Each identity has its own; merged heads lead to the surviving one."""
+    return ("u" if kind == "user" else "a") + digest("viewer", kind, value)
+
+
+def reminder_id(playbook: str, step: str, viewer: str, about: str, occurrence: int) -> str:
+    """The id of a planned reminder; `about` is the show or order it is about."""
+    return "r" + digest("reminder", playbook, step, viewer, about, str(occurrence))
+
+
+def short_hash(text: str) -> int:
+    """64 bits of a message id, to count behaviour once."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def shard_of(text: str, shards: int) -> int:
+    """A stable shard number below `shards`."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=4, person=b"shard").digest(), "big") % shards
+
+
+def address_hash(secret: str, channel: str, address: str) -> str:
+    """The keyed hash under which an address's suppressions stand: it outlives the address itself."""
+    message = f"{channel}\0{address.strip().lower()}".encode()
+    return b32encode(hmac.digest(secret.encode(), message, sha256)[:15]).decode().lower()
+
+
+def body_hash(*parts: str) -> str:
+    """What a fact says, for the guard against the same key with another body."""
+    return digest("body", *parts, size=16)
+
+
+def is_usable_identity(value: str) -> bool:
+    """Whether a value can name one person."""
+    return 0 < len(value) <= MAX_IDENTITY_CHARACTERS and value.strip().lower() not in NOBODY and value.isprintable()

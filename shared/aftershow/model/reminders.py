@@ -1,0 +1,100 @@
+"""Planned reminders and the closed set of ways in which they end."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aftershow.model.base import Record
+
+State = Literal["pending", "sending", "ended"]
+Outcome = Literal["sent", "delivered", "failed", "skipped", "cancelled", "unknown"]
+MessageClass = Literal["marketing", "service"]
+
+# A reminder's story fits on one screen; older lines in the middle are dropped first.
+MAX_TRACE = 24
+
+
+class Step(Record):
+    """One line of a reminder's story: when, a code of the word list, and what it was about."""
+
+    at: int
+    code: str
+    detail: str = ""
+
+
+class Feedback(Record):
+    """What is known of a message after it was handed over; moments in epoch milliseconds."""
+
+    accepted_at: int | None = None
+    delivered_at: int | None = None
+    bounced_at: int | None = None
+    complained_at: int | None = None
+    opened_at: int | None = None
+    clicked_at: int | None = None
+    unsubscribed_at: int | None = None
+    ordered_at: int | None = None
+    order: str | None = None
+
+
+class Reminder(Record):
+    """One reminder of one viewer. `due` is the moment at which it may be claimed; `reference` the start of what it is
+    about: an order after it ends the reminder."""
+
+    id: str
+    viewer: str
+    playbook: str
+    playbook_version: int
+    step: str
+    occurrence: int = 0
+    about: str
+    show: str | None = None
+    host: str | None = None
+    channel: str
+    message_class: MessageClass
+    template: str
+    locale: str
+    zone: str
+    created: int
+    reference: int
+    due: int
+    deadline: int
+    state: State = "pending"
+    outcome: Outcome | None = None
+    reason: str | None = None
+    outcome_at: int | None = None
+    attempt: int = 0
+    owner: str | None = None
+    lease_until: int | None = None
+    # The keyed hash of the address that was claimed, and the moment of the claim.
+    address: str | None = None
+    claimed_at: int | None = None
+    sent_at: int | None = None
+    provider_id: str | None = None
+    # Where the message's links lead: kept here, so that a link can't be turned into an open redirect.
+    links: tuple[str, ...] = ()
+    feedback: Feedback = Feedback()
+    trace: tuple[Step, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still end in more than one way."""
+        return self.state != "ended"
+
+    def with_step(self, at: int, code: str, detail: str = "", **changes: object) -> Reminder:
+        """The reminder with one more line in its story, and other changes."""
+        trace = (*self.trace, Step(at=at, code=code, detail=detail))
+        if len(trace) > MAX_TRACE:
+            trace = (*trace[: MAX_TRACE // 2], *trace[-MAX_TRACE // 2 :])
+        return self.model_copy(update={**changes, "trace": trace})
+
+    def ended(self, at: int, outcome: Outcome, reason: str, detail: str = "", **changes: object) -> Reminder:
+        """The reminder at its end."""
+        end = {
+            "state": "ended",
+            "outcome": outcome,
+            "reason": reason,
+            "outcome_at": at,
+            "owner": None,
+            "lease_until": None,
+        }
+        return self.with_step(at, f"{outcome}: {reason}" if reason != outcome else outcome, detail, **end, **changes)

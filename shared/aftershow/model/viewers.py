@@ -1,0 +1,107 @@
+"""A viewer's head: who they are, what they allow, and the facts that decide whether they may be written to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aftershow.model.base import Record, Stamped
+from aftershow.model.ids import IdentityKind
+
+# A person has a handful of devices; more is a shared terminal or a broken client.
+MAX_MEMBERS = 16
+# Enough to find the show of an order and to tell a story; the orders table has all of them.
+MAX_RECENT_ORDERS = 16
+# More than any cap over seven days.
+MAX_RING = 16
+
+Purpose = Literal["marketing", "service"]
+ConsentState = Literal["granted", "withdrawn"]
+Trait = Literal["name", "email", "phone", "locale", "zone", "context_zone", "context_locale"]
+
+
+class Identity(Record):
+    """An identifier as the source gave it."""
+
+    kind: IdentityKind
+    value: str
+
+
+class Consent(Record):
+    """One statement of consent, kept as evidence."""
+
+    state: ConsentState
+    at: int
+    id: str
+    source: str | None = None
+    wording_version: str | None = None
+
+    def newest(self, other: Consent | None) -> Consent:
+        """The later of the two; of two at one moment the withdrawal."""
+        if other is None:
+            return self
+        return max(self, other, key=lambda one: (one.at, one.state == "withdrawn", one.id))
+
+
+class Send(Record):
+    """A message that was claimed for sending, in a ring of the last ones."""
+
+    at: int
+    reminder: str
+    channel: str
+
+
+class RecentOrder(Record):
+    """What a head keeps of an order."""
+
+    order: str
+    at: int
+    show: str | None = None
+    minor: int
+    currency: str
+
+
+class Head(Record):
+    """A viewer. A merged one is a pointer to the surviving head, which names its members.
+
+    `consent` is purpose:channel to (origin viewer to its newest statement): origins are kept apart so that the
+    strictest of a person's identities decides, however the history was ordered.
+    """
+
+    viewer: str
+    identity: Identity | None = None
+    merged_into: str | None = None
+    members: tuple[str, ...] = ()
+    refused_merges: tuple[str, ...] = ()
+    erased_at: int | None = None
+    traits: dict[Trait, Stamped] = {}
+    consent: dict[str, dict[str, Consent]] = {}
+    # Host to "followed" or "unfollowed".
+    follows: dict[str, Stamped] = {}
+    first_order_at: int | None = None
+    last_order_at: int | None = None
+    orders: int = 0
+    # Currency to minor units, of all orders at their first total.
+    spent: dict[str, int] = {}
+    recent_orders: tuple[RecentOrder, ...] = ()
+    # Message class to the last claimed sends, oldest first.
+    sends: dict[str, tuple[Send, ...]] = {}
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Every viewer id of this person, the head's own first."""
+        return (self.viewer, *self.members)
+
+    def trait(self, name: Trait) -> str | None:
+        """The newest value of a trait."""
+        stamped = self.traits.get(name)
+        return stamped.value if stamped else None
+
+
+class Address(Record):
+    """What is known of one address of a channel, whoever's profile carries it. Outlives erasure."""
+
+    hashed: str
+    channel: str
+    suppressed: Literal["", "opted_out", "bounced", "complained"] = ""
+    suppressed_at: int | None = None
+    sends: dict[str, tuple[Send, ...]] = {}

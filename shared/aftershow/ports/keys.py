@@ -1,0 +1,134 @@
+"""Every key of every table is built here and nowhere else."""
+
+from __future__ import annotations
+
+from aftershow.model.ids import digest, shard_of
+from aftershow.ports.store import Key
+
+# A million joins in a minute are 16,667 a second: over 32 shards 521, below DynamoDB's 1,000 for one partition.
+SHOW_SHARDS = 32
+
+
+def head(viewer: str) -> Key:
+    """A viewer's head; of a merged viewer, the pointer to the surviving one."""
+    return Key("viewers", viewer)
+
+
+def address(hashed: str) -> Key:
+    """What is known of an address itself: suppression, and its own ring of sends."""
+    return Key("addresses", hashed)
+
+
+def engagement(viewer: str, about: str) -> Key:
+    """One viewer in one show, or on one day outside shows."""
+    return Key("engagements", viewer, about)
+
+
+def about_show(show: str) -> str:
+    """The engagement's second half for a show."""
+    return f"show#{show}"
+
+
+def about_day(day: str) -> str:
+    """The engagement's second half for a day (ISO date, UTC) outside shows."""
+    return f"day#{day}"
+
+
+def show_index(show: str, viewer: str) -> tuple[str, str]:
+    """Where an engagement stands in the list of its show's viewers."""
+    return show_shard(show, shard_of(viewer, SHOW_SHARDS)), viewer
+
+
+def show_shard(show: str, shard: int) -> str:
+    """One shard of a show's viewers."""
+    return f"{show}#{shard}"
+
+
+def reminder(viewer: str, reminder_id: str) -> Key:
+    """A planned reminder: the row is the truth."""
+    return Key("reminders", viewer, reminder_id)
+
+
+def due_index(channel: str, message_class: str, shard: int, due: int, reminder_id: str) -> tuple[str, str]:
+    """Where an open reminder stands in the due index; sorts by the moment."""
+    return due_shard(channel, message_class, shard), f"{due:015d}#{reminder_id}"
+
+
+def due_shard(channel: str, message_class: str, shard: int) -> str:
+    """One shard of a channel's and class's due index."""
+    return f"{channel}#{message_class}#{shard}"
+
+
+def admission(send_queue: str) -> Key:
+    """How far release_due has admitted the rows of one send queue."""
+    return Key("catalog", f"admission#{send_queue}")
+
+
+def order(order_id: str) -> Key:
+    """An order's guard and its whole content; for ever."""
+    return Key("orders", f"order#{order_id}")
+
+
+def unnamed_refund(message_id: str) -> Key:
+    """A refund that names no order: a fact by its message id."""
+    return Key("orders", f"refund#{message_id}")
+
+
+def viewer_orders(viewer: str, at: int, order_id: str) -> tuple[str, str]:
+    """Where an order stands in its viewer's list."""
+    return viewer, f"{at:015d}#{order_id}"
+
+
+def ledger_account(viewer: str) -> Key:
+    """A viewer's points account, with its balance."""
+    return Key("ledger", viewer, "account")
+
+
+def ledger_entry(viewer: str, business_key: str) -> Key:
+    """A ledger entry, keyed by the business event and the rule, for ever."""
+    return Key("ledger", viewer, f"entry#{digest('entry', business_key, size=15)}")
+
+
+def show(show_id: str) -> Key:
+    """A show of the catalog."""
+    return Key("catalog", f"show#{show_id}")
+
+
+def open_shows(ends_at: int, show_id: str) -> tuple[str, str]:
+    """Where a show that has not ended stands, by the moment at which it must."""
+    return "open_shows", f"{ends_at:015d}#{show_id}"
+
+
+def playbook(playbook_id: str) -> Key:
+    """A playbook of the catalog; all of them share a partition, to be listed."""
+    return Key("catalog", "playbooks", playbook_id)
+
+
+def template(name: str) -> Key:
+    """The texts of a template, all channels and locales."""
+    return Key("catalog", "templates", name)
+
+
+def write_key(hashed: str) -> Key:
+    """A source's write key, hashed."""
+    return Key("catalog", f"write_key#{hashed}")
+
+
+def channel_health(channel: str) -> Key:
+    """Whether a channel's provider answers."""
+    return Key("catalog", f"channel#{channel}")
+
+
+def facts_watermark() -> Key:
+    """Until when the queue of facts is known to be worked off."""
+    return Key("catalog", "watermark#facts")
+
+
+def dead_letter(hashed: str, part: int) -> Key:
+    """A rejected event, kept with its original bytes; large ones in several parts."""
+    return Key("dead_letters", hashed, f"{part:03d}")
+
+
+def dead_letter_index(at: int, hashed: str) -> tuple[str, str]:
+    """Where a dead letter stands in the list, by time."""
+    return "all", f"{at:015d}#{hashed}"

@@ -1,0 +1,1 @@
+"""Pure decisions: data and the moment in, a value out."""

@@ -1,0 +1,216 @@
+"""The claim: everything is checked again at the moment of sending, and what would falsify it is written with it.
+
+No send API takes an idempotency token, so a crash between the provider's acceptance and our write can't be undone by
+sending again:
+
+    PENDING ──claim──▶ SENDING ──accepted──▶ SENT
+       ▲                │  │ └─ lease ran out, nothing heard ──▶ UNKNOWN (marketing: never again)
+       └─ declined, ────┘  └─ declined for good ──▶ FAILED
+          try later
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aftershow.model.instants import MINUTE, SECOND
+from aftershow.model.playbooks import Playbook
+from aftershow.model.reminders import Reminder
+from aftershow.model.settings import Settings
+from aftershow.model.shows import Show
+from aftershow.model.viewers import Address, Head, Send
+from aftershow.rules import timing
+from aftershow.rules.people import ring
+from aftershow.rules.planning import may_use
+
+# A worker that comes to send later than this after its claim releases instead.
+MAX_CLAIM_TO_SEND = 5 * SECOND
+# send_message's time-out (60 s) plus the time in which a provider's event may come in.
+LEASE = MINUTE + 14 * MINUTE
+# Marketing waits while orders are folded later than this: one tick of the marker, and 60 s of lateness.
+MAX_FACTS_LAG = 2 * MINUTE
+RECHECK = MINUTE
+MAX_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Nothing to do: the message is old news."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write the reminder only: it ends, or moves to another moment."""
+
+    reminder: Reminder
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Write all three, then send."""
+
+    reminder: Reminder
+    head: Head
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the claim looks at. `address` is the head's address on the reminder's channel, `known_address` what is
+    stored about it; `facts_until` until when orders are known to be folded."""
+
+    head: Head
+    address: str | None
+    address_hash: str
+    known_address: Address | None
+    playbook: Playbook | None
+    show: Show | None
+    facts_until: int
+    settings: Settings
+
+
+def is_stale(reminder: Reminder | None, due: int, now: int) -> str | None:
+    """Why a queue message about a row is old news; None where the row is to be worked on."""
+    if reminder is None or not reminder.open:
+        return "over"
+    if reminder.state == "sending":
+        return "being sent" if (reminder.lease_until or 0) > now else None
+    if reminder.due != due:
+        return "moved"
+    return "not due" if reminder.due > now + SECOND else None
+
+
+def lapsed(reminder: Reminder, now: int) -> Reminder:
+    """A lease that ran out: the provider's word decides; without one nobody knows, and marketing is never sent
+    again."""
+    if reminder.feedback.accepted_at is not None:
+        return sent(reminder, reminder.feedback.accepted_at, reminder.provider_id or "")
+    return reminder.ended(now, "unknown", "no_word_from_provider", "the lease ran out")
+
+
+def decide(reminder: Reminder, scene: Scene, owner: str, now: int) -> Write | Claim:
+    """Decide on a row that is due."""
+    if reminder.state == "sending":
+        return Write(lapsed(reminder, now))
+    ending = _ending(reminder, scene, now)
+    if ending is not None:
+        outcome, reason = ending
+        over = reminder.ended(now, "cancelled" if outcome == "cancelled" else "skipped", reason)
+        return Write(over)
+    if reminder.message_class == "marketing" and now - scene.facts_until > MAX_FACTS_LAG:
+        return Write(later(reminder, now + RECHECK, now, "orders_late"))
+    moment = _moment(reminder, scene, now)
+    if moment is not None:
+        return Write(moment)
+    return _claim(reminder, scene, owner, now)
+
+
+def _ending(reminder: Reminder, scene: Scene, now: int) -> tuple[str, str] | None:
+    head = scene.head
+    if scene.playbook is None or scene.playbook.stopped:
+        return "cancelled", "playbook_stopped"
+    if scene.show is not None and scene.show.text("cancelled"):
+        return "cancelled", "show_cancelled"
+    if now > reminder.deadline:
+        return "skipped", "expired"
+    if head.erased_at is not None:
+        return "skipped", "erased"
+    return _ended_by_viewer(reminder, scene, scene.playbook)
+
+
+def _ended_by_viewer(reminder: Reminder, scene: Scene, playbook: Playbook) -> tuple[str, str] | None:
+    head = scene.head
+    if "order" in playbook.until and (head.last_order_at or 0) >= reminder.reference:
+        return "skipped", "ordered"
+    host = head.follows.get(reminder.host or "")
+    if "unfollow" in playbook.until and host is not None and host.value == "unfollowed":
+        return "skipped", "unfollowed"
+    if not may_use(head, playbook, reminder.channel):
+        said = any(scope.startswith(f"{reminder.message_class}:") for scope in head.consent)
+        return "skipped", "opted_out" if said else "no_consent"
+    if scene.address is None:
+        return "skipped", "no_address"
+    return ("skipped", "suppressed") if is_suppressed(scene.known_address, head, reminder) else None
+
+
+def is_suppressed(address: Address | None, head: Head, reminder: Reminder) -> bool:
+    """Whether the address itself may not be written to. An opt-out holds for whoever's profile carries the address,
+    until the person consents anew; a bounce or complaint holds."""
+    if address is None or not address.suppressed:
+        return False
+    if address.suppressed != "opted_out":
+        return True
+    if reminder.message_class == "service":
+        return False
+    scopes = (f"marketing:{reminder.channel}", "marketing:all")
+    granted = [said.at for scope in scopes for said in head.consent.get(scope, {}).values() if said.state == "granted"]
+    return max(granted, default=0) <= (address.suppressed_at or 0)
+
+
+def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
+    """The reminder, moved or skipped, where this is not the moment; None where it is."""
+    settings, message_class = scene.settings, reminder.message_class
+    windows = timing.caps(settings, message_class)
+    address_sends = scene.known_address.sends.get(message_class, ()) if scene.known_address else ()
+    free = max(
+        timing.free_from(scene.head.sends.get(message_class, ()), windows, except_for=reminder.id),
+        timing.free_from(address_sends, windows, except_for=reminder.id),
+    )
+    playbook_hours = scene.playbook.hours if scene.playbook else (0, 24)
+    allowed = timing.hours(*playbook_hours) & timing.quiet_mask(settings, message_class)
+    solved = timing.solve(max(now, free), reminder.deadline, reminder.zone, allowed=allowed)
+    reason = "capped" if free > now else "quiet"
+    if solved.at is None:
+        return reminder.ended(now, "skipped", reason, solved.trace)
+    if solved.at > now:
+        return later(reminder, solved.at, now, reason, solved.trace)
+    # The provider may take its time: what is claimed in the last seconds of the window waits for the next one.
+    last = timing.solve(now + MAX_CLAIM_TO_SEND, reminder.deadline, reminder.zone, allowed=allowed)
+    if last.at is None:
+        return reminder.ended(now, "skipped", "quiet", last.trace)
+    return later(reminder, last.at, now, "quiet", last.trace) if last.at > now + MAX_CLAIM_TO_SEND else None
+
+
+def later(reminder: Reminder, due: int, now: int, code: str, detail: str = "") -> Reminder:
+    """The reminder, open, at another moment."""
+    return reminder.with_step(now, f"later: {code}", detail, due=due, state="pending", owner=None, lease_until=None)
+
+
+def _claim(reminder: Reminder, scene: Scene, owner: str, now: int) -> Claim:
+    this = Send(at=now, reminder=reminder.id, channel=reminder.channel)
+    name = reminder.message_class
+    claimed = reminder.with_step(
+        now, "claimed", f"attempt {reminder.attempt + 1}", state="sending", owner=owner, attempt=reminder.attempt + 1,
+        lease_until=now + LEASE, address=scene.address_hash, claimed_at=now,
+    )  # fmt: skip
+    head = scene.head.model_copy(
+        update={"sends": {**scene.head.sends, name: ring(scene.head.sends.get(name, ()), (this,))}}
+    )
+    known = scene.known_address or Address(hashed=scene.address_hash, channel=reminder.channel)
+    address = known.model_copy(update={"sends": {**known.sends, name: ring(known.sends.get(name, ()), (this,))}})
+    return Claim(claimed, head, address)
+
+
+def without_send(sends: dict[str, tuple[Send, ...]], reminder: Reminder) -> dict[str, tuple[Send, ...]]:
+    """Rings without a reminder that was definitely not sent."""
+    name = reminder.message_class
+    return {**sends, name: tuple(send for send in sends.get(name, ()) if send.reminder != reminder.id)}
+
+
+def declined(reminder: Reminder, now: int, reason: str, again_after_seconds: int | None) -> Reminder:
+    """The reminder after a definite refusal: later, or failed for good."""
+    back = reminder.model_copy(update={"address": None, "claimed_at": None})
+    if again_after_seconds is None or reminder.attempt >= MAX_ATTEMPTS:
+        return back.ended(now, "failed", reason)
+    due = now + again_after_seconds * SECOND
+    if due > reminder.deadline:
+        return back.ended(now, "failed", reason, "no time left before the deadline")
+    return later(back, due, now, reason)
+
+
+def sent(reminder: Reminder, now: int, provider_id: str) -> Reminder:
+    """The reminder after the provider took it."""
+    feedback = reminder.feedback.model_copy(update={"accepted_at": reminder.feedback.accepted_at or now})
+    return reminder.ended(now, "sent", "sent", sent_at=now, provider_id=provider_id, feedback=feedback)

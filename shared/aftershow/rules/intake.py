@@ -1,0 +1,306 @@
+"""What arrives at the door: which events of a request are taken, which are refused and why, and how they travel on.
+
+Only what every event must have is judged here (size, type, identity, time); what an event means is read by the scorer.
+The bytes of a good event travel on untouched: nothing is parsed twice or written again.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from aftershow.model.ids import is_usable_identity
+from aftershow.model.instants import DAY, HOUR, parse_instant
+from aftershow.model.json_text import BrokenJson, holds_not_a_number, read_json
+
+# Segment's limits (HTTP Tracking API).
+MAX_EVENT_BYTES = 32 * 1024
+MAX_BATCH_BYTES = 500 * 1024
+MAX_BATCH_EVENTS = 2_500
+MAX_MESSAGE_ID_CHARACTERS = 100
+MAX_AHEAD = 24 * HOUR
+MAX_AGE = 400 * DAY
+# A packed message leaves room for what JSON adds around it within a queue message's 1 MiB.
+MAX_PACKED_BYTES = 960 * 1024
+MAX_PACKED_VIEWERS = 250
+
+KINDS = {name: name for name in ("identify", "track", "page", "screen", "group", "alias", "batch")} | {
+    "i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch",
+}  # fmt: skip
+
+# An order must not wait behind heartbeats: what decides whether somebody may be reminded has a queue of its own.
+FACTS = frozenset({
+    "Order Completed", "Order Updated", "Order Refunded", "Order Cancelled", "Message Consent Updated",
+    "Live Followed", "Live Unfollowed", "Live Show Scheduled", "Live Show Started", "Live Show Ended",
+})  # fmt: skip
+# News of the catalog: they need no identity.
+CATALOG = frozenset({
+    "Live Show Scheduled", "Live Show Started", "Live Show Ended", "Live Product Explained", "Stock Changed",
+})  # fmt: skip
+
+
+class RequestRefused(Exception):
+    """The request as a whole is answered with 400; nothing of it is kept."""
+
+
+class _Event(msgspec.Struct):
+    """What every event is judged by; the rest of its bytes is not looked at here."""
+
+    type: str | None = None
+    messageId: str | None = None  # noqa: N815 (Segment's name)
+    userId: str | int | None = None  # noqa: N815
+    anonymousId: str | int | None = None  # noqa: N815
+    previousId: str | int | None = None  # noqa: N815
+    event: str | None = None
+    timestamp: str | None = None
+    originalTimestamp: str | None = None  # noqa: N815
+
+
+class _Batch(msgspec.Struct):
+    batch: list[msgspec.Raw] | None = None
+    context: msgspec.Raw | None = None
+    sentAt: str | None = None  # noqa: N815
+    writeKey: str | None = None  # noqa: N815
+
+
+_events = msgspec.json.Decoder(_Event)
+_batches = msgspec.json.Decoder(_Batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An event that is not taken: its bytes as they came, and why."""
+
+    raw: bytes
+    reason: str
+
+
+@dataclass(slots=True)
+class Intake:
+    """A request, judged. Events are (viewer's identity, type, bytes)."""
+
+    write_key: str | None
+    context: bytes
+    facts: list[tuple[str, str, bytes]] = field(default_factory=list)
+    behaviour: list[tuple[str, str, bytes]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """How many events the request held."""
+        return len(self.facts) + len(self.behaviour) + len(self.rejected)
+
+
+def judge(kind: str, body: bytes, now: int) -> Intake:
+    """Judge a request to /v1/`kind`. Raises RequestRefused for what the caller must mend before sending again."""
+    if len(body) > MAX_BATCH_BYTES:
+        raise RequestRefused(f"a request holds at most {MAX_BATCH_BYTES // 1024} KB")
+    if kind == "batch":
+        return _judge_batch(body, now)
+    intake = Intake(write_key=_field(body, "writeKey"), context=b"{}")
+    _judge_event(intake, kind, body, now)
+    return intake
+
+
+def _field(body: bytes, name: str) -> str | None:
+    value = _object(body).get(name)
+    return value if isinstance(value, str) else None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = read_json(body)
+    except BrokenJson as broken:
+        raise RequestRefused(str(broken)) from None
+    if not isinstance(value, dict):
+        raise RequestRefused("the body must be a JSON object")
+    return value
+
+
+def _judge_batch(body: bytes, now: int) -> Intake:
+    try:
+        batch = _batches.decode(body)
+        events, context, write_key = batch.batch, bytes(batch.context or b"{}"), batch.writeKey
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # One bad event may have broken the fast parse: read forgivingly and judge event by event.
+        value = _object(body)
+        listed = value.get("batch")
+        events = [msgspec.Raw(_bytes(one)) for one in listed] if isinstance(listed, list) else None
+        context, key = _bytes(value.get("context") or {}), value.get("writeKey")
+        write_key = key if isinstance(key, str) else None
+    if events is None:
+        raise RequestRefused('a batch needs a list "batch"')
+    if len(events) > MAX_BATCH_EVENTS:
+        raise RequestRefused(f"a batch holds at most {MAX_BATCH_EVENTS} events")
+    if context[:1] != b"{":
+        context = b"{}"
+    intake = Intake(write_key=write_key, context=context)
+    for raw in events:
+        _judge_event(intake, None, bytes(raw), now)
+    return intake
+
+
+def _bytes(value: Any) -> bytes:
+    if holds_not_a_number(value):
+        # Not JSON any more: kept as Python's own dialect, so that the judge refuses it and a person can read it.
+        return json.dumps(value, ensure_ascii=False, default=lambda _: "NaN").encode().replace(b'"NaN"', b"NaN")
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _judge_event(intake: Intake, kind: str | None, raw: bytes, now: int) -> None:
+    reason, event = _reason_to_refuse(kind, raw, now)
+    if reason or event is None:
+        intake.rejected.append(Rejected(raw, reason or "not an object"))
+        return
+    name = event.event or ""
+    event_type = kind or event.type or ""
+    who = _identity(event) or f"catalog {name}"
+    is_fact = event_type in ("identify", "alias") or name in FACTS
+    (intake.facts if is_fact else intake.behaviour).append((who, event_type, raw))
+
+
+def _reason_to_refuse(kind: str | None, raw: bytes, now: int) -> tuple[str | None, _Event | None]:
+    if len(raw) > MAX_EVENT_BYTES:
+        return "larger than 32 KB", None
+    try:
+        event = _events.decode(raw)
+    except msgspec.ValidationError:
+        return "a field has the wrong type", None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _reread(kind, raw, now)
+    return _reason_by_fields(kind, event, now), event
+
+
+def _reread(kind: str | None, raw: bytes, now: int) -> tuple[str | None, _Event | None]:
+    """Judge an event that the fast parser can't read: half an emoji in a text is mended later, NaN is refused."""
+    try:
+        value = read_json(raw)
+    except BrokenJson:
+        return "not JSON", None
+    if holds_not_a_number(value):
+        return "NaN or infinity is not JSON", None
+    try:
+        event = msgspec.convert(value, _Event)
+    except msgspec.ValidationError:
+        return "a field has the wrong type", None
+    return _reason_by_fields(kind, event, now), event
+
+
+def _reason_by_fields(kind: str | None, event: _Event, now: int) -> str | None:
+    if (kind or event.type) not in KINDS.values() or (kind or event.type) == "batch":
+        return "unknown type"
+    if len(event.messageId or "") > MAX_MESSAGE_ID_CHARACTERS:
+        return "messageId is longer than 100 characters"
+    if _identity(event) is None and event.event not in CATALOG:
+        return "no usable userId or anonymousId"
+    return _reason_by_time(event, now)
+
+
+def _reason_by_time(event: _Event, now: int) -> str | None:
+    stated = event.originalTimestamp or event.timestamp
+    if stated is None:
+        return None
+    try:
+        at = parse_instant(stated)
+    except ValueError:
+        return "timestamp is not ISO 8601"
+    if at > now + MAX_AHEAD:
+        return "timestamp is more than 24 hours ahead"
+    return "timestamp is more than 400 days old" if at < now - MAX_AGE else None
+
+
+def _identity(event: _Event) -> str | None:
+    for value in (event.userId, event.anonymousId):
+        if value is not None and is_usable_identity(str(value)):
+            return str(value)
+    return None
+
+
+class _Message(msgspec.Struct):
+    source: str
+    received_at: int
+    context: dict[str, Any]
+    events: list[tuple[str, msgspec.Raw]]
+    rejected: list[list[str]]
+
+
+_messages = msgspec.json.Decoder(_Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A queue message, read back: events are (type, original bytes)."""
+
+    source: str
+    received_at: int
+    context: dict[str, Any]
+    events: list[tuple[str, bytes]]
+    rejected: list[Rejected]
+
+
+def pack(
+    source: str, now: int, context: bytes, events: Sequence[tuple[str, str, bytes]], rejected: Sequence[Rejected]
+) -> Iterator[str]:
+    """Queue messages of at most 250 viewers and 960 KB. The batch's context travels once a message."""
+    head = msgspec.json.encode({"source": source, "received_at": now})[:-1] + b',"context":' + context
+    refused = [msgspec.json.encode(_kept(one)) for one in rejected]
+    ordered = sorted(events, key=lambda event: event[0])  # a viewer's events stay together; sorting is stable
+    group: list[bytes] = []
+    viewers: set[str] = set()
+    size = 0
+    for who, kind, raw in ordered:
+        too_many = who not in viewers and len(viewers) == MAX_PACKED_VIEWERS
+        if group and (too_many or size + len(raw) > MAX_PACKED_BYTES - len(head)):
+            yield _message(head, group, ())
+            group, viewers, size = [], set(), 0
+        group.append(b'["' + kind.encode() + b'",' + raw + b"]")
+        viewers.add(who)
+        size += len(raw) + 20
+    yield from _with_rejected(head, group, size, refused)
+
+
+def _kept(rejected: Rejected) -> list[str]:
+    """The original bytes as text, or in base64 where they are no text."""
+    try:
+        return [rejected.reason, rejected.raw.decode()]
+    except UnicodeDecodeError:
+        return [rejected.reason, b64encode(rejected.raw).decode(), "base64"]
+
+
+def _original(reason: str, text: str, encoding: str = "") -> Rejected:
+    return Rejected(b64decode(text) if encoding else text.encode(), reason)
+
+
+def _with_rejected(head: bytes, group: list[bytes], size: int, refused: list[bytes]) -> Iterator[str]:
+    """The last message of events, and as many more as the rejected ones need."""
+    ride: list[bytes] = []
+    for one in refused:
+        if ride and size + len(one) > MAX_PACKED_BYTES - len(head):
+            yield _message(head, group, ride)
+            group, ride, size = [], [], 0
+        ride.append(one)
+        size += len(one)
+    if group or ride:
+        yield _message(head, group, ride)
+
+
+def _message(head: bytes, events: Sequence[bytes], rejected: Sequence[bytes]) -> str:
+    text = head + b',"events":[' + b",".join(events) + b'],"rejected":[' + b",".join(rejected) + b"]}"
+    return text.decode("utf-8", "replace")
+
+
+def unpack(body: str) -> Packed:
+    """Read a queue message back. Raises msgspec.MsgspecError for what `pack` never wrote."""
+    message = _messages.decode(body)
+    return Packed(
+        source=message.source,
+        received_at=message.received_at,
+        context=message.context,
+        events=[(kind, bytes(raw)) for kind, raw in message.events],
+        rejected=[_original(*kept) for kept in message.rejected],
+    )

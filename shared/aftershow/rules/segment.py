@@ -1,0 +1,477 @@
+"""Segment's words for what happened, read into ours.
+
+Sources: Twilio Segment's "Spec: Common", "E-commerce v2" and "Video"; the words for live commerce are our own, in the
+same style. Real clients send nulls, numbers as text and text as numbers: what can be read is read, what decides about
+money or consent is refused when it can't be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from aftershow.model.engagements import CartLine, Kind
+from aftershow.model.ids import IdentityKind, body_hash, digest, is_usable_identity, short_hash, viewer_id
+from aftershow.model.instants import is_zone, parse_instant
+from aftershow.model.json_text import read_json
+from aftershow.model.money import BadAmount, UnknownCurrency, minor_units
+from aftershow.model.orders import MAX_LINES
+from aftershow.model.shows import ShowField
+from aftershow.model.viewers import ConsentState
+from aftershow.rules.topics import topics_of
+
+MAX_TEXT_CHARACTERS = 512
+# RFC 5321, 4.5.3.1.3: a path of 256 octets with its brackets.
+MAX_EMAIL_CHARACTERS = 254
+MAX_WATCH_SECONDS = 24 * 3600
+
+
+class Unreadable(Exception):
+    """An event that can't be taken as what it says it is: a dead letter with this reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The viewer was watching at the event's moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The viewer left; the client counted `seconds` of watching, or nothing."""
+
+    seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """One countable thing, with what else it says: `kinds` (a comment may ask two things), product, cart line."""
+
+    kinds: tuple[Kind, ...]
+    product: str | None = None
+    line: CartLine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What a viewer's profile says now."""
+
+    traits: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Aliased:
+    """Two identities were said to be one person: see the event's links."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """A statement of consent for purpose:channel."""
+
+    scope: str
+    state: ConsentState
+    source: str | None
+    wording_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A host was followed or unfollowed."""
+
+    host: str
+    state: Literal["followed", "unfollowed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An order. `hash` covers what it says: currency, total and lines, not who sent it when."""
+
+    order: str
+    minor: int
+    currency: str
+    products: tuple[str, ...]
+    coupon: str | None
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """A later word about an order: refund (id, minor), update (new total), or cancellation of all that remains."""
+
+    what: Literal["refund", "update", "cancel"]
+    order: str | None
+    id: str
+    minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowNews:
+    """What became known of a show."""
+
+    fields: dict[ShowField, str]
+
+
+Meaning = Heartbeat | Left | Did | Identified | Aliased | Consented | Followed | Ordered | Amended | ShowNews
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the client said of the circumstances."""
+
+    zone: str | None = None
+    locale: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Another identity of the event's person. `stated`: somebody said so (alias), it doesn't just ride along."""
+
+    kind: IdentityKind
+    value: str
+    stated: bool
+
+    @property
+    def viewer(self) -> str:
+        """The viewer id that the identity names."""
+        return viewer_id(self.kind, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, read. `viewer` is None only for news of the catalog."""
+
+    id: str
+    at: int
+    viewer: str | None
+    identity: tuple[IdentityKind, str] | None
+    links: tuple[Link, ...]
+    show: str | None
+    context: Context
+    meaning: Meaning
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The shop's answers where an event is silent."""
+
+    currency: str
+
+
+def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int, shop: Defaults) -> Event:
+    """Read one event that the door let in; `context` is its batch's. Raises Unreadable with a reason that names no
+    personal data."""
+    fields = read_json(raw)
+    name = _text(fields, "event") or _text(fields, "name") or ""
+    properties = _object(fields, "properties")
+    own_context = {**context, **_object(fields, "context")}
+    identities = _identities(fields)
+    at = _moment(fields, received_at)
+    message_id = _text(fields, "messageId") or digest("body", raw.decode("utf-8", "replace"))
+    show = _show(properties)
+    return Event(
+        id=message_id,
+        at=at,
+        viewer=viewer_id(*identities[0]) if identities else None,
+        identity=identities[0] if identities else None,
+        links=_links(kind, fields, identities),
+        show=show,
+        context=_context(own_context),
+        meaning=_meaning(kind, name, properties, fields, _Stamp(message_id, at, shop)),
+        name=name if kind == "track" else kind,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    id: str
+    at: int
+    shop: Defaults
+
+
+Reader = Callable[[dict[str, Any], _Stamp], Meaning]
+
+
+def _text(fields: dict[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    return str(value)[:MAX_TEXT_CHARACTERS].strip() or None
+
+
+def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _identities(fields: dict[str, Any]) -> list[tuple[IdentityKind, str]]:
+    found: list[tuple[IdentityKind, str]] = []
+    user, anonymous = fields.get("userId"), fields.get("anonymousId")
+    if user is not None and is_usable_identity(str(user)):
+        found.append(("user", str(user)))
+    if anonymous is not None and is_usable_identity(str(anonymous)):
+        found.append(("anonymous", str(anonymous)))
+    return found
+
+
+def _moment(fields: dict[str, Any], received_at: int) -> int:
+    # Never the receipt time where the client said anything: a re-send must fold into the same place.
+    stated = fields.get("originalTimestamp") or fields.get("timestamp")
+    return parse_instant(stated) if isinstance(stated, str) else received_at
+
+
+def _show(properties: dict[str, Any]) -> str | None:
+    named = _text(properties, "show_id")
+    if named is None and properties.get("livestream") is True:
+        named = _text(properties, "asset_id")
+    return named[:128] if named else None
+
+
+def _context(context: dict[str, Any]) -> Context:
+    zone, locale, campaign = context.get("timezone"), context.get("locale"), context.get("campaign")
+    source = campaign.get("source") if isinstance(campaign, dict) else None
+    return Context(
+        zone=zone if isinstance(zone, str) and is_zone(zone) else None,
+        locale=locale[:35] if isinstance(locale, str) and locale else None,
+        source=source[:64] if isinstance(source, str) and source else None,
+    )
+
+
+def _meaning(kind: str, name: str, properties: dict[str, Any], fields: dict[str, Any], stamp: _Stamp) -> Meaning:
+    if kind == "identify":
+        return Identified(_traits(_object(fields, "traits")))
+    if kind == "alias":
+        return Aliased()
+    if kind != "track":
+        return Did((Kind.OTHER,))
+    reader = _READERS.get(name)
+    if reader is not None:
+        return reader(properties, stamp)
+    if name in _COUNTED:
+        return Did((_COUNTED[name],), product=_text(properties, "product_id"))
+    return Did((Kind.OTHER,), product=_text(properties, "product_id"))
+
+
+def _traits(traits: dict[str, Any]) -> dict[str, str]:
+    names = {"email": "email", "phone": "phone", "name": "name", "locale": "locale", "timezone": "zone", "zone": "zone"}
+    read = {ours: _text(traits, theirs) for theirs, ours in names.items()}
+    if read["zone"] and not is_zone(read["zone"]):
+        read["zone"] = None
+    if read["email"] and not _is_address(read["email"]):
+        read["email"] = None
+    return {name: value for name, value in read.items() if value}
+
+
+def _is_address(email: str) -> bool:
+    local, at, domain = email.rpartition("@")
+    return bool(
+        at
+        and local
+        and "." in domain
+        and email.isprintable()
+        and " " not in email
+        and len(email) <= MAX_EMAIL_CHARACTERS
+    )
+
+
+def _links(kind: str, fields: dict[str, Any], identities: list[tuple[IdentityKind, str]]) -> tuple[Link, ...]:
+    links = tuple(Link(other, value, stated=False) for other, value in identities[1:])
+    if kind != "alias":
+        return links
+    previous = fields.get("previousId")
+    if previous is None or not identities or not is_usable_identity(str(previous)):
+        raise Unreadable("alias needs userId and previousId")
+    # An alias names the previous id without its kind: it may have been either.
+    both: tuple[IdentityKind, ...] = ("anonymous", "user")
+    return (*links, *(Link(other, str(previous), stated=True) for other in both))
+
+
+def _line(properties: dict[str, Any], stamp: _Stamp, *, taken_out: bool) -> CartLine | None:
+    if _text(properties, "product_id") is None:
+        return None
+    currency = (_text(properties, "currency") or stamp.shop.currency).upper()
+    try:
+        minor = minor_units(properties["price"], currency) if properties.get("price") is not None else None
+    except (BadAmount, UnknownCurrency):
+        minor = None
+    quantity = properties.get("quantity", 1)
+    whole = quantity if isinstance(quantity, int) and not isinstance(quantity, bool) else 1
+    return CartLine(
+        quantity=0 if taken_out else max(1, min(whole, 9_999)),
+        minor=minor,
+        currency=currency if minor is not None else None,
+        name=(_text(properties, "name") or "")[:120] or None,
+        url=(_text(properties, "url") or "")[:300] or None,
+        at=stamp.at,
+        id=f"{short_hash(stamp.id):016x}",
+    )
+
+
+def _added(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    line = _line(properties, stamp, taken_out=False)
+    return Did((Kind.CART_ADDED,), product=_text(properties, "product_id"), line=line)
+
+
+def _removed(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    line = _line(properties, stamp, taken_out=True)
+    return Did((Kind.CART_REMOVED,), product=_text(properties, "product_id"), line=line)
+
+
+def _left(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    seconds = properties.get("watch_seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_WATCH_SECONDS:
+        return Left(None)
+    return Left(int(seconds))
+
+
+def _comment(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    text = properties.get("text")
+    return Did((Kind.COMMENTED, *(topics_of(text) if isinstance(text, str) else ())))
+
+
+def _consent(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    purpose, channel, state = (_text(properties, name) for name in ("purpose", "channel", "state"))
+    if purpose not in ("marketing", "service"):
+        raise Unreadable('consent needs a purpose: "marketing" or "service"')
+    known: ConsentState | None = next((one for one in get_args(ConsentState) if one == state), None)
+    if known is None:
+        raise Unreadable('consent needs a state: "granted" or "withdrawn"')
+    scope = f"{purpose}:{(channel or 'all')[:32]}"
+    return Consented(scope, known, _text(properties, "source"), _text(properties, "wording_version"))
+
+
+def _follow(state: Literal["followed", "unfollowed"]) -> Reader:
+    def read(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+        host = _text(properties, "host_id")
+        if host is None:
+            raise Unreadable("follow and unfollow need a host_id")
+        return Followed(host[:128], state)
+
+    return read
+
+
+def _money(properties: dict[str, Any], stamp: _Stamp, *names: str) -> tuple[int, str]:
+    currency = (_text(properties, "currency") or stamp.shop.currency).upper()
+    amount = next((properties[name] for name in names if properties.get(name) is not None), None)
+    if amount is None:
+        raise Unreadable(f"needs {' or '.join(names)}")
+    try:
+        return minor_units(amount, currency), currency
+    except UnknownCurrency:
+        raise Unreadable("unknown currency") from None
+    except BadAmount as bad:
+        raise Unreadable(str(bad)) from None
+
+
+def _order(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    order = _order_id(properties)
+    if order is None:
+        raise Unreadable("an order needs an order_id")
+    minor, currency = _money(properties, stamp, "total", "revenue")
+    listed = properties.get("products")
+    lines = [line for line in listed if isinstance(line, dict)] if isinstance(listed, list) else []
+    said = sorted("|".join(str(line.get(name)) for name in ("product_id", "quantity", "price")) for line in lines)
+    products = tuple(product for line in lines[:MAX_LINES] if (product := _text(line, "product_id")))
+    guard = body_hash(currency, str(minor), *said)
+    return Ordered(order, minor, currency, products, _text(properties, "coupon"), guard)
+
+
+def _order_id(properties: dict[str, Any]) -> str | None:
+    order = _text(properties, "order_id")
+    return order[:128] if order else None
+
+
+def _refund(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    minor, currency = _money(properties, stamp, "total", "revenue", "amount")
+    refund = _text(properties, "refund_id") or stamp.id
+    return Amended("refund", _order_id(properties), refund, minor, currency)
+
+
+def _update(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    order = _order_id(properties)
+    if order is None:
+        raise Unreadable("an order update needs an order_id")
+    minor, currency = _money(properties, stamp, "total", "revenue")
+    return Amended("update", order, stamp.id, minor, currency)
+
+
+def _cancel(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    order = _order_id(properties)
+    if order is not None:
+        currency = (_text(properties, "currency") or stamp.shop.currency).upper()
+        return Amended("cancel", order, stamp.id, 0, currency)
+    minor, currency = _money(properties, stamp, "total", "revenue")
+    return Amended("refund", None, stamp.id, minor, currency)
+
+
+def _show_news(*moments: ShowField) -> Reader:
+    def read(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+        if _show(properties) is None:
+            raise Unreadable("news of a show needs a show_id")
+        fields: dict[ShowField, str] = {moment: str(stamp.at) for moment in moments}
+        texts: dict[str, ShowField] = {"host_id": "host", "title": "title", "replay_url": "replay_url"}
+        for theirs, ours in texts.items():
+            if value := _text(properties, theirs):
+                fields[ours] = value
+        times: dict[str, ShowField] = {"starts_at": "starts_at", "ends_at": "ends_at"}
+        for theirs, moment in times.items():
+            if value := _text(properties, theirs):
+                fields[moment] = str(_show_moment(value))
+        if properties.get("cancelled") is True:
+            fields["cancelled"] = "true"
+        return ShowNews(fields)
+
+    return read
+
+
+def _show_moment(value: str) -> int:
+    try:
+        return parse_instant(value)
+    except ValueError:
+        raise Unreadable("starts_at and ends_at must be ISO 8601") from None
+
+
+_READERS: dict[str, Reader] = {
+    "Video Content Playing": lambda _properties, _stamp: Heartbeat(),
+    "Live Room Left": _left,
+    "Live Comment Sent": _comment,
+    "Product Added": _added,
+    "Product Removed": _removed,
+    "Message Consent Updated": _consent,
+    "Live Followed": _follow("followed"),
+    "Live Unfollowed": _follow("unfollowed"),
+    "Order Completed": _order,
+    "Order Updated": _update,
+    "Order Refunded": _refund,
+    "Order Cancelled": _cancel,
+    "Live Show Scheduled": _show_news(),
+    "Live Show Started": _show_news("started_at"),
+    "Live Show Ended": _show_news("ended_at"),
+}
+_COUNTED = {
+    "Live Room Entered": Kind.ENTERED,
+    "Video Playback Started": Kind.ENTERED,
+    "Live Liked": Kind.LIKED,
+    "Live Shared": Kind.SHARED,
+    "Product Shared": Kind.SHARED,
+    "Products Searched": Kind.SEARCHED,
+    "Product List Viewed": Kind.PRODUCT_VIEWED,
+    "Product Viewed": Kind.PRODUCT_VIEWED,
+    "Product Clicked": Kind.PRODUCT_CLICKED,
+    "Live Product Clicked": Kind.PRODUCT_CLICKED,
+    "Cart Viewed": Kind.PRODUCT_VIEWED,
+    "Checkout Started": Kind.CHECKOUT_STARTED,
+    "Checkout Step Completed": Kind.CHECKOUT_STEP,
+    "Payment Info Entered": Kind.PAYMENT_ENTERED,
+    "Coupon Entered": Kind.COUPON_TRIED,
+    "Coupon Applied": Kind.COUPON_TRIED,
+    "Coupon Denied": Kind.COUPON_DENIED,
+    "Product Added to Wishlist": Kind.WISHED,
+    "Live Poll Voted": Kind.POLLED,
+    "Live Gift Sent": Kind.GIFTED,
+    "Live Replay Watched": Kind.REPLAY_WATCHED,
+    "Live Show Reserved": Kind.RESERVED,
+    "Live Question Answered": Kind.ANSWERED,
+}

@@ -1,0 +1,115 @@
+"""The time solver: the earliest moment at which a message may and should arrive.
+
+    wanted window ∩ viewer's active hours ∩ quiet hours ∩ cap windows, before the deadline
+
+Hours are hours of the viewer's own day. Active hours are a preference: where they leave nothing, the rest decides
+alone. The search walks from one local hour to the next in absolute time, so that a day of 23 or 25 hours is walked
+through as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from aftershow.model.engagements import Engagement
+from aftershow.model.instants import DAY, HOUR, MINUTE, at_zone, iso
+from aftershow.model.reminders import MessageClass
+from aftershow.model.settings import Settings
+from aftershow.model.viewers import Send
+
+ALL_HOURS = (1 << 24) - 1
+# Until a viewer was seen often enough, people are taken to read messages through the day and evening.
+MANY_HOURS_SEEN = 2
+MAX_WALK = 400 * 24
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A solved moment (epoch milliseconds), or None with the reason, and how it was found, for a person to read."""
+
+    at: int | None
+    reason: str
+    trace: str
+
+
+def hours(first: int, until: int) -> int:
+    """The hours [first, until) of a day as a mask; over midnight where `until` is not after `first`."""
+    listed = range(first, until) if first < until else (*range(first, 24), *range(until))
+    return sum(1 << hour for hour in listed)
+
+
+def quiet_mask(settings: Settings, message_class: MessageClass) -> int:
+    """The hours outside the quiet ones. Service messages know none: nobody waits until morning for "shipped"."""
+    if message_class == "service" or settings.quiet_from_hour == settings.quiet_until_hour:
+        return ALL_HOURS
+    return ALL_HOURS & ~hours(settings.quiet_from_hour, settings.quiet_until_hour)
+
+
+def active_mask(engagements: Iterable[Engagement], zone: str) -> int:
+    """The viewer's usual hours in their zone: those in which they were seen, and one on either side; all hours where
+    too little was seen to tell."""
+    seen: set[int] = set()
+    for one in engagements:
+        day = one.last_at - one.last_at % DAY
+        seen.update(at_zone(day + hour * HOUR, zone).hour for hour in range(24) if one.hours >> hour & 1)
+    if len(seen) < MANY_HOURS_SEEN:
+        return ALL_HOURS
+    return sum({1 << (hour + near) % 24 for hour in seen for near in (-1, 0, 1)})
+
+
+def caps(settings: Settings, message_class: MessageClass) -> tuple[tuple[int, int], ...]:
+    """(window in milliseconds, most messages in it) for a class; rolling, not by calendar day."""
+    if message_class == "service":
+        return ()
+    return ((DAY, settings.marketing_cap_per_day), (7 * DAY, settings.marketing_cap_per_week))
+
+
+def free_from(sends: Sequence[Send], windows: Iterable[tuple[int, int]], except_for: str = "") -> int:
+    """The first moment at which one more message breaks no cap: 0 where no cap is near."""
+    moments = sorted(send.at for send in sends if send.reminder != except_for)
+    return max((moments[-most] + window for window, most in windows if len(moments) >= most), default=0)
+
+
+def solve(earliest: int, deadline: int, zone: str, *, allowed: int, active: int = ALL_HOURS) -> Moment:
+    """The earliest moment from `earliest` to `deadline` in an allowed hour of `zone`, in an active one if there is
+    any."""
+    preferred = allowed & active
+    mask, why = (preferred, "in active hours") if preferred else (allowed, "no active hour is allowed")
+    found = _walk(earliest, deadline, zone, mask)
+    if found is None and mask != allowed:
+        found, why = _walk(earliest, deadline, zone, allowed), "no active hour before the deadline"
+    if found is None:
+        return Moment(None, "no_moment", f"no allowed hour from {iso(earliest, zone)} to {iso(deadline, zone)}")
+    moved = "at once" if found == earliest else f"moved from {iso(earliest, zone)}"
+    words = "any hour" if mask == ALL_HOURS else f"{_words(mask)}, {why}" if active != ALL_HOURS else _words(mask)
+    return Moment(found, "", f"{iso(found, zone)} {zone}: {moved} ({words})")
+
+
+def _walk(earliest: int, deadline: int, zone: str, mask: int) -> int | None:
+    at = earliest
+    for _ in range(MAX_WALK):
+        if at > deadline or not mask:
+            return None
+        local = at_zone(at, zone)
+        if mask >> local.hour & 1:
+            return at
+        # To the next full hour on the local clock; quarter-hour zones keep their minutes.
+        at += HOUR - (local.minute * MINUTE + local.second * 1000 + local.microsecond // 1000)
+    return None
+
+
+@lru_cache(maxsize=256)
+def _words(mask: int) -> str:
+    """Hours as ranges: 08-21."""
+    if mask == ALL_HOURS:
+        return "any hour"
+    starts = [hour for hour in range(24) if mask >> hour & 1 and not mask >> (hour - 1) % 24 & 1]
+    spans = []
+    for start in starts:
+        end = start
+        while mask >> end % 24 & 1:
+            end += 1
+        spans.append(f"{start:02d}-{end % 24:02d}")
+    return " ".join(spans)

@@ -1,0 +1,110 @@
+"""The composition root: the only place that makes SDK clients, reads the clock and knows that it runs in Lambda."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from aftershow.adapters.dynamodb import DynamoDbBackend
+from aftershow.adapters.eventbridge import EventBridgeBus
+from aftershow.adapters.sqs import SqsQueues
+from aftershow.model.settings import Settings, environment
+from aftershow.ports.channels import Channel
+from aftershow.ports.ports import Ports
+from aftershow.ports.store import Store
+
+Handle = Callable[[dict[str, Any], Any, Ports], Any]
+
+# A call that takes longer is a silence: the store reads again, a send is ambiguous.
+READ_TIMEOUT_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 3
+
+__all__ = ["Ports", "on_lambda"]
+
+
+class _JsonLog:
+    """One JSON line a message, through Powertools' Logger."""
+
+    def __init__(self) -> None:
+        from aws_lambda_powertools import Logger
+
+        self._logger = Logger(service="aftershow")
+
+    def info(self, message: str, **fields: object) -> None:
+        """What happened."""
+        self._logger.info(message, extra=fields)
+
+    def warning(self, message: str, **fields: object) -> None:
+        """What a person should look at."""
+        self._logger.warning(message, extra=fields)
+
+
+def on_lambda(handle: Handle) -> Callable[[dict[str, Any], Any], Any]:
+    """The Lambda handler for `handle`. In Lambda the ports are made while the function initialises."""
+    if "AWS_LAMBDA_FUNCTION_NAME" in environment():
+        aws_ports()
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        return handle(event, context, aws_ports())
+
+    return handler
+
+
+@lru_cache(maxsize=1)
+def aws_ports() -> Ports:
+    """The ports over AWS, from the environment: one session, one client a service that this function uses."""
+    import boto3
+    from botocore.config import Config
+
+    settings = Settings.of(environment())
+    session = boto3.session.Session()
+    config = Config(read_timeout=READ_TIMEOUT_SECONDS, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+    backend = DynamoDbBackend(session.client("dynamodb", config=config), settings.tables, time.sleep)
+    return Ports(
+        store=Store(backend, lambda: uuid4().hex),
+        queues=SqsQueues(session.client("sqs", config=config)),
+        bus=EventBridgeBus(_Lazy(lambda: session.client("events", config=config)), settings.bus_name),
+        channels=_channels(session, settings),
+        settings=settings,
+        log=_JsonLog(),
+        now=lambda: time.time_ns() // 1_000_000,
+        sleep=time.sleep,
+        random=random.random,
+        new_id=lambda: uuid4().hex,
+    )
+
+
+class _Lazy:
+    """A client that is made when it is first used: most functions publish nothing."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = lru_cache(maxsize=1)(make)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
+
+
+def _channels(session: Any, settings: Settings) -> Mapping[str, Channel]:
+    """The channels in use. Only send_message knows send queues, so only it pays for their clients."""
+    from botocore.config import Config
+
+    channels: dict[str, Channel] = {}
+    if not settings.send_queues:
+        return channels
+    if "email" in settings.channels:
+        from aftershow.adapters.ses import SesChannel
+
+        once = Config(retries={"total_max_attempts": 1}, read_timeout=READ_TIMEOUT_SECONDS)
+        channels["email"] = SesChannel(
+            session.client("sesv2", config=once), settings.sender, settings.configuration_set
+        )
+    if "file" in settings.channels and settings.message_folder:
+        from aftershow.adapters.file import FileChannel
+
+        channels["file"] = FileChannel(Path(settings.message_folder))
+    return channels

@@ -1,0 +1,1 @@
+"""Read, decide, commit: one module for each function of the set."""

@@ -1,0 +1,76 @@
+"""What many share (shows, playbooks, templates, write keys, channels): read at most 5 s old, never checked in a commit,
+or they would become hot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from aftershow.model.instants import SECOND
+from aftershow.model.playbooks import Playbook, Template
+from aftershow.model.shows import Show
+from aftershow.ports import keys
+from aftershow.ports.ports import Ports
+from aftershow.ports.store import Key, Range
+
+T = TypeVar("T")
+
+MAX_AGE = 5 * SECOND
+# A warm function that has met many shows forgets them all and reads again.
+MAX_REMEMBERED = 2_000
+MAX_PLAYBOOKS = 200
+
+
+def remembered(ports: Ports, name: str, read: Callable[[], T]) -> T:
+    """What `read` gives, at most 5 s old."""
+    now = ports.now()
+    known = ports.memory.get(name)
+    if known is not None and 0 <= now - known[0] < MAX_AGE:
+        return cast(T, known[1])
+    if len(ports.memory) >= MAX_REMEMBERED:
+        ports.memory.clear()
+    value = read()
+    ports.memory[name] = (now, value)
+    return value
+
+
+def body(ports: Ports, key: Key) -> str | None:
+    """The stored text of a shared item."""
+
+    def read() -> str | None:
+        item = ports.store.get(key)
+        return item.body if item else None
+
+    return remembered(ports, f"{key.pk}/{key.sk}", read)
+
+
+def show(ports: Ports, show_id: str) -> Show | None:
+    """A show."""
+    text = body(ports, keys.show(show_id))
+    return Show.read(text) if text else None
+
+
+def playbooks(ports: Ports) -> tuple[Playbook, ...]:
+    """All playbooks, in the order of their ids."""
+
+    def read() -> tuple[Playbook, ...]:
+        page = ports.store.query("catalog", Range(keys.playbook("-").pk, limit=MAX_PLAYBOOKS))
+        return tuple(Playbook.read(item.body) for item in page.items)
+
+    return remembered(ports, "playbooks", read)
+
+
+def playbook(ports: Ports, playbook_id: str) -> Playbook | None:
+    """One playbook."""
+    return next((one for one in playbooks(ports) if one.id == playbook_id), None)
+
+
+def template(ports: Ports, name: str) -> Template | None:
+    """The texts of one template."""
+    text = body(ports, keys.template(name))
+    return Template.read(text) if text else None
+
+
+def knows_write_key(ports: Ports, hashed: str) -> str | None:
+    """The source that a hashed write key names."""
+    return body(ports, keys.write_key(hashed))

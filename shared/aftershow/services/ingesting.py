@@ -1,0 +1,150 @@
+"""ingest_event: take what clients send, judge it, hand it over durably, answer.
+
+One queue call a request (two where facts and behaviour are mixed). Nothing is acknowledged before it is handed over.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aftershow.model.ids import digest
+from aftershow.model.instants import SECOND
+from aftershow.ports.ports import Ports
+from aftershow.ports.queues import Message, NotHandedOver
+from aftershow.rules.intake import KINDS, MAX_BATCH_BYTES, Intake, RequestRefused, judge, pack
+from aftershow.services.catalog import knows_write_key
+
+RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request: header names in lower case, body as it came (still compressed)."""
+
+    kind: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer with a JSON body."""
+
+    status: int
+    body: Mapping[str, object]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_key_hash(key: str) -> str:
+    """Under which a write key stands in the catalog: the key itself is stored nowhere."""
+    return digest("write_key", key, size=20)
+
+
+def ingest(request: Request, ports: Ports) -> Reply:
+    """Answer one request to /v1/..."""
+    kind = KINDS.get(request.kind)
+    if kind is None:
+        return _problem(404, "not_found", f"there is no /v1/{request.kind[:32]}; batches go to /v1/batch")
+    try:
+        body = inflate(request.body, request.headers.get("content-encoding", ""))
+        intake = judge(kind, body, ports.now())
+    except RequestRefused as refused:
+        return _problem(400, "invalid_request", str(refused))
+    source = _source(request, intake, ports)
+    if source is None:
+        return _problem(
+            401, "unauthorized", "unknown write key: send it as the user name of Basic auth, or as writeKey"
+        )
+    if not _within_rate(ports, source, intake.size):
+        return _busy("too many events a second for this write key")
+    try:
+        _hand_over(ports, source, intake)
+    except NotHandedOver:
+        # 429 is the only answer on which clients keep the data and come again.
+        return _busy("the queue did not take the events")
+    ports.log.info(
+        "ingested",
+        source=source,
+        facts=len(intake.facts),
+        behaviour=len(intake.behaviour),
+        rejected=len(intake.rejected),
+    )
+    return Reply(200, {"success": True})
+
+
+def inflate(body: bytes, encoding: str) -> bytes:
+    """The body, decompressed to at most one byte over the limit, so that a small bomb stays small. Raises
+    RequestRefused."""
+    if encoding.strip().lower() not in ("gzip", "x-gzip"):
+        return body
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        inflated = inflater.decompress(body, MAX_BATCH_BYTES + 1)
+    except zlib.error:
+        raise RequestRefused("the body is not gzip") from None
+    if len(inflated) <= MAX_BATCH_BYTES and not inflater.eof:
+        raise RequestRefused("the gzip body is cut off")
+    return inflated
+
+
+def _source(request: Request, intake: Intake, ports: Ports) -> str | None:
+    given = _basic_user(request.headers.get("authorization", "")) or intake.write_key
+    return knows_write_key(ports, write_key_hash(given)) if given else None
+
+
+def _basic_user(authorization: str) -> str | None:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _within_rate(ports: Ports, source: str, events: int) -> bool:
+    """At most so many events a second for a key and instance; one request is always let into a fresh second."""
+    now = ports.now()
+    name = f"rate/{source}"
+    second, taken = ports.memory.get(name, (0, 0))
+    used = taken if isinstance(taken, int) and second == now // SECOND else 0
+    if used and used + events > ports.settings.events_per_second:
+        return False
+    ports.memory[name] = (now // SECOND, used + events)
+    return True
+
+
+def _hand_over(ports: Ports, source: str, intake: Intake) -> None:
+    now, settings = ports.now(), ports.settings
+    # What was refused rides with the facts where there are any: still one call.
+    ride = intake.rejected if intake.facts or not intake.behaviour else []
+    rest = [] if ride else intake.rejected
+    for queue, events, rejected in (
+        (settings.queue_facts, intake.facts, ride),
+        (settings.queue_behaviour, intake.behaviour, rest),
+    ):
+        messages = [Message(text) for text in pack(source, now, intake.context, events, rejected)]
+        if messages:
+            ports.queues.send(queue, messages)
+
+
+def _problem(status: int, code: str, message: str) -> Reply:
+    return Reply(status, {"code": code, "message": message})
+
+
+def _busy(message: str) -> Reply:
+    return Reply(429, {"code": "slow_down", "message": message}, {"retry-after": str(RETRY_AFTER_SECONDS)})
+
+
+def answer(reply: Reply) -> dict[str, object]:
+    """The reply as an HTTP API takes it."""
+    return {
+        "statusCode": reply.status,
+        "headers": {"content-type": "application/json", "cache-control": "no-store", **reply.headers},
+        "body": json.dumps(reply.body),
+    }

@@ -1,0 +1,84 @@
+"""Reading a person: the surviving head, every member's engagements and reminders, united."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aftershow.model.engagements import Engagement
+from aftershow.model.reminders import Reminder
+from aftershow.model.shows import Show
+from aftershow.model.viewers import MAX_MEMBERS, Head
+from aftershow.ports import keys
+from aftershow.ports.ports import Ports
+from aftershow.ports.store import Item, Range
+from aftershow.rules import engagement as engagements
+from aftershow.rules.planning import Person, Shop
+from aftershow.services import catalog
+
+# Far more than a person has within the longest deadline; beyond it the oldest by key are left out of a look.
+MAX_ROWS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A reminder row with the item it was read from."""
+
+    reminder: Reminder
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A person as stored."""
+
+    person: Person
+    head_item: Item
+    rows: dict[str, Item]
+
+
+def leading_head(ports: Ports, viewer: str) -> tuple[Head, Item] | None:
+    """The surviving head behind any viewer id; None for somebody of whom only behaviour is known."""
+    for _ in range(MAX_MEMBERS + 1):
+        item = ports.store.get(keys.head(viewer))
+        if item is None:
+            return None
+        head = Head.read(item.body)
+        if head.merged_into is None:
+            return head, item
+        viewer = head.merged_into
+    return None
+
+
+def read(ports: Ports, viewer: str) -> Reading | None:
+    """Everything that planning looks at; None where there is no head, so nobody to write to."""
+    found = leading_head(ports, viewer)
+    if found is None:
+        return None
+    head, item = found
+    rows: dict[str, Item] = {}
+    reminders: list[Reminder] = []
+    for member in head.people:
+        page = ports.store.query("reminders", Range(member, limit=MAX_ROWS))
+        for row in page.items:
+            reminders.append(Reminder.read(row.body))
+            rows[reminders[-1].id] = row
+    return Reading(Person(head, engagements_of(ports, head.people), reminders), item, rows)
+
+
+def engagements_of(ports: Ports, members: Iterable[str]) -> dict[str, Engagement]:
+    """Engagements with shows by `about`, united over a person's members."""
+    found: dict[str, list[Engagement]] = {}
+    for member in members:
+        page = ports.store.query("engagements", Range(member, first="show#", last="show$", limit=MAX_ROWS))
+        for item in page.items:
+            engagement = Engagement.read(item.body)
+            found.setdefault(engagement.about, []).append(engagement)
+    return {about: engagements.united(several) for about, several in sorted(found.items())}
+
+
+def shop_for(ports: Ports, person: Person) -> Shop:
+    """The shared things that a person's planning looks at."""
+    names = sorted({one.show for one in person.engagements.values() if one.show})
+    shows: dict[str, Show] = {name: show for name in names if (show := catalog.show(ports, name))}
+    return Shop(catalog.playbooks(ports), shows, ports.settings)

@@ -1,0 +1,99 @@
+"""release_due: every minute, admit what is due to the send queues; and find what a lost signal would have left behind.
+
+Level, not edge: rows are found because they are due and not final, shows are closed because their end has passed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from aftershow.model.instants import SECOND
+from aftershow.ports import keys
+from aftershow.ports.ports import Ports
+from aftershow.ports.queues import MAX_DELAY_SECONDS, Message
+from aftershow.ports.store import Conflict, Item, Put, Range
+from aftershow.rules.admission import HORIZON, Cursors, DueRow, admit, capacity, still_good
+from aftershow.services.shows import close_overdue, next_close
+
+# A page of the due index a shard and tick; evenly filled queues rarely need more.
+MAX_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a tick did. `next_due`: the first moment after this tick at which something is known to become due."""
+
+    admitted: int
+    closed_shows: int
+    next_due: int | None
+
+
+def release(ports: Ports) -> Released:
+    """One tick."""
+    now = ports.now()
+    # The marker goes first: once it comes out of the queue of facts, the facts before it are folded.
+    ports.queues.send(ports.settings.queue_facts, [Message(json.dumps({"watermark": now}, separators=(",", ":")))])
+    closed = close_overdue(ports)
+    admitted = 0
+    upcoming: list[int] = [at for at in (next_close(ports),) if at is not None]
+    for name, queue in sorted(ports.settings.send_queues.items()):
+        count, later = _fill(ports, name, queue, now)
+        admitted += count
+        upcoming += later
+    ports.log.info("released", admitted=admitted, closed_shows=closed)
+    return Released(admitted, closed, min(upcoming, default=None))
+
+
+def _fill(ports: Ports, name: str, queue: str, now: int) -> tuple[int, list[int]]:
+    """Fill one send queue; also the first due moment behind what was admitted, by shard."""
+    channel, message_class = name.split("#")
+    item = ports.store.get(keys.admission(name))
+    rows: dict[int, list[DueRow]] = {}
+    known = Cursors.read(item.body) if item else Cursors()
+    if _nothing_due(ports, channel, message_class, now, rows):
+        return 0, [listed[0].due for listed in rows.values() if listed]
+    waiting = ports.queues.backlog(queue).total
+    cursors = still_good(known, waiting, now)
+    room = capacity(ports.settings.send_rate_per_second, waiting)
+    rows = _due_rows(ports, channel, message_class, cursors, room)
+    chosen, moved = admit(rows, cursors, room, now)
+    messages = [_message(row, now) for row in chosen]
+    if messages:
+        ports.queues.send(queue, messages)
+        _remember(ports, name, item, moved)
+    return len(chosen), [now]
+
+
+def _nothing_due(ports: Ports, channel: str, message_class: str, now: int, firsts: dict[int, list[DueRow]]) -> bool:
+    """Look at the head of each shard; most ticks end here."""
+    for shard in range(ports.settings.due_shards):
+        page = ports.store.query_index("reminders", Range(keys.due_shard(channel, message_class, shard), limit=1))
+        firsts[shard] = [DueRow.of(row.sk) for row in page.rows]
+    return not any(rows and rows[0].due <= now + HORIZON for rows in firsts.values())
+
+
+def _due_rows(ports: Ports, channel: str, message_class: str, cursors: Cursors, room: int) -> dict[int, list[DueRow]]:
+    rows: dict[int, list[DueRow]] = {}
+    for shard in range(ports.settings.due_shards):
+        behind = cursors.behind.get(str(shard))
+        where = Range(
+            keys.due_shard(channel, message_class, shard),
+            first=f"{behind}~" if behind else "",
+            limit=max(1, min(room, MAX_PAGE)),
+        )
+        rows[shard] = [DueRow.of(row.sk) for row in ports.store.query_index("reminders", where).rows]
+    return rows
+
+
+def _message(row: DueRow, now: int) -> Message:
+    body = json.dumps({"viewer": row.viewer, "reminder": row.reminder, "due": row.due})
+    delay = -(-(row.due - now) // SECOND)
+    return Message(body, delay_seconds=min(max(delay, 0), MAX_DELAY_SECONDS))
+
+
+def _remember(ports: Ports, name: str, item: Item | None, cursors: Cursors) -> None:
+    try:
+        ports.store.commit([Put(keys.admission(name), cursors.body(), item.version if item else None)])
+    except Conflict:
+        return  # Another tick remembered its own; a cursor is only a hint.

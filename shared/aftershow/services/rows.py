@@ -1,0 +1,25 @@
+"""How reminder rows are written: always with their place in the due index and the event of their end."""
+
+from __future__ import annotations
+
+from aftershow.model.events import ReminderEnded
+from aftershow.model.ids import shard_of
+from aftershow.model.reminders import Reminder
+from aftershow.ports import keys
+from aftershow.ports.ports import Ports
+from aftershow.ports.store import Item, OutboxEvent, Put
+
+
+def put(ports: Ports, row: Reminder, before: Item | None) -> Put:
+    """The put of a row. Open rows stand in the due index: pending ones at their moment, claimed ones at the end of
+    their lease. A row that ends carries ReminderEnded."""
+    index = None
+    if row.open:
+        shard = shard_of(row.id, ports.settings.due_shards)
+        due = row.due if row.state == "pending" else row.lease_until or row.due
+        index = keys.due_index(row.channel, row.message_class, shard, due, f"{row.viewer}#{row.id}")
+    events: tuple[OutboxEvent, ...] = ()
+    if not row.open and (before is None or Reminder.read(before.body).open):
+        ended = ReminderEnded(viewer=row.viewer, reminder=row.id, outcome=row.outcome or "unknown")
+        events = (OutboxEvent(ended.kind, ended.model_dump_json()),)
+    return Put(keys.reminder(row.viewer, row.id), row.body(), before.version if before else None, events, index)

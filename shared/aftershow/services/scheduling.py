@@ -1,0 +1,83 @@
+"""schedule_reminder: look again at a person, and make the planned rows equal to the wanted ones.
+
+The end of a show is mass work: one cursor message for each shard of its viewers, worked off in pages through the
+function's own queue.
+"""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from aftershow.model.events import DomainEvent, ShowEnded, read_event
+from aftershow.model.instants import SECOND
+from aftershow.model.viewers import Head
+from aftershow.ports import keys
+from aftershow.ports.ports import Ports
+from aftershow.ports.queues import Message
+from aftershow.ports.store import Range
+from aftershow.rules.planning import plan
+from aftershow.services import people, rows
+from aftershow.services.catalog import MAX_AGE
+from aftershow.services.messages import Received, settle
+
+PAGE_VIEWERS = 500
+# Scorers know a show to be over at most MAX_AGE late; what they fold until then is seen by a walk that starts after.
+FIRST_WALK_SECONDS = MAX_AGE // SECOND + 5
+# A second walk finds those whose events came late through the queue.
+SECOND_WALK_SECONDS = 15 * 60
+
+
+def schedule(message: Received, ports: Ports) -> None:
+    """Work off one message: a domain event from the bus, or a cursor of a walk over a show's viewers."""
+    body = msgspec.json.decode(message.body)
+    if "walk" in body:
+        _walk(ports, body["walk"], body["shard"], body.get("after"))
+        return
+    _look(ports, read_event(json.dumps(body["detail"])))
+
+
+def _look(ports: Ports, event: DomainEvent) -> None:
+    if isinstance(event, ShowEnded):
+        _start_walks(ports, event.show)
+    else:
+        look_at(ports, event.viewer)
+
+
+def _start_walks(ports: Ports, show: str) -> None:
+    messages = [
+        Message(json.dumps({"walk": show, "shard": shard}), delay_seconds=delay)
+        for delay in (FIRST_WALK_SECONDS, SECOND_WALK_SECONDS)
+        for shard in range(keys.SHOW_SHARDS)
+    ]
+    ports.queues.send(ports.settings.queue_reminders, messages)
+
+
+def _walk(ports: Ports, show: str, shard: int, after: str | None) -> None:
+    page = ports.store.query_index("engagements", Range(keys.show_shard(show, shard), limit=PAGE_VIEWERS, after=after))
+    # Somebody without a head is nobody that can be written to: most viewers of a show end here.
+    heads = ports.store.get_many(keys.head(row.sk) for row in page.rows)
+    leading = {Head.read(item.body).merged_into or item.key.pk for item in heads.values()}
+    for viewer in sorted(leading):
+        look_at(ports, viewer)
+    if page.after is not None:
+        onward = {"walk": show, "shard": shard, "after": page.after}
+        ports.queues.send(ports.settings.queue_reminders, [Message(json.dumps(onward))])
+    ports.log.info("walked", viewers=len(page.rows), people=len(leading))
+
+
+def look_at(ports: Ports, viewer: str) -> None:
+    """Make one person's planned rows equal to the wanted ones."""
+
+    def attempt() -> int:
+        reading = people.read(ports, viewer)
+        if reading is None:
+            return 0
+        decided = plan(reading.person, people.shop_for(ports, reading.person), ports.now())
+        for row in decided.rows:
+            ports.store.commit([rows.put(ports, row, reading.rows.get(row.id))])
+        return len(decided.rows)
+
+    written = settle(ports, attempt)
+    ports.log.info("looked", rows=written)

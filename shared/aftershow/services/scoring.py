@@ -1,0 +1,305 @@
+"""score_user: fold new events into what is known of their viewers.
+
+One batch read for all viewers of the messages in hand, one commit a viewer. A lost race is read and decided again for
+that viewer alone; what can't be settled, or doesn't fit in the time, goes back to the queue as a message of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from aftershow.model.base import Record
+from aftershow.model.engagements import Engagement
+from aftershow.model.orders import Order, UnnamedRefund
+from aftershow.model.viewers import Head
+from aftershow.ports import keys
+from aftershow.ports.ports import Ports
+from aftershow.ports.queues import Message
+from aftershow.ports.store import Item, Key, OutboxEvent, Put
+from aftershow.rules import viewing
+from aftershow.rules.intake import pack, unpack
+from aftershow.rules.segment import Amended, Defaults, Event, Ordered, ShowNews, Unreadable, read_event
+from aftershow.services import catalog, dead_letters, shows
+from aftershow.services.messages import Busy, Received, settle
+
+# One commit takes 100 items; an event brings at most two of them (order and engagement), heads take a few more.
+MAX_EVENTS_PER_COMMIT = 40
+# What is left of the time when the rest is given back: a commit and its retries fit in it.
+GIVE_BACK_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An event's bytes as they came, for giving back and for dead letters."""
+
+    kind: str
+    raw: bytes
+    source: str
+
+
+@dataclass(slots=True)
+class Unit:
+    """Events of one viewer that are committed together."""
+
+    viewer: str
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Intake:
+    """All readable events of a message, and where each came from."""
+
+    units: list[Unit]
+    news: list[Event]
+    raws: dict[int, Raw]
+    events: int
+    dead: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of events."""
+
+    duplicates: int = 0
+    dead: int = 0
+
+
+def score(message: Received, ports: Ports, *, remaining_seconds: float) -> None:
+    """Work off one packed message. Raises Busy where a race could not be settled and giving back did not help."""
+    marked = _watermark(message.body)
+    if marked is not None:
+        _note_watermark(ports, marked)
+        return
+    packed = unpack(message.body)
+    stop_at = ports.now() + int(max(remaining_seconds - GIVE_BACK_SECONDS, 0) * 1000)
+    intake = _read(ports, packed.events, packed.context, packed.received_at, packed.source)
+    tally = Tally(dead=intake.dead)
+    for rejected in packed.rejected:
+        tally.dead += dead_letters.file(ports, rejected.raw, rejected.reason, packed.source, packed.received_at)
+    for event in intake.news:
+        shows.learn(ports, event)
+    for show, at in sorted(_last_seen(intake).items()):
+        shows.touch(ports, show, at)
+    late = _commit_units(ports, intake, tally, stop_at)
+    if late:
+        _give_back(ports, message, packed.source, msgspec.json.encode(packed.context), intake, late)
+    given_back = sum(len(unit.events) for unit in late)
+    ports.log.info(
+        "scored",
+        events=intake.events + len(packed.rejected) - given_back,
+        duplicates=tally.duplicates,
+        dead=tally.dead,
+        viewers=len(intake.units) - len(late),
+        given_back=given_back,
+    )
+
+
+def _watermark(body: str) -> int | None:
+    if not body.startswith('{"watermark":'):
+        return None
+    return int(msgspec.json.decode(body)["watermark"])
+
+
+class Watermark(Record):
+    """The newest marker of release_due that came out of the queue of facts."""
+
+    at: int
+
+
+def _note_watermark(ports: Ports, at: int) -> None:
+    key = keys.facts_watermark()
+
+    def attempt() -> None:
+        item = ports.store.get(key)
+        if item is None or Watermark.read(item.body).at < at:
+            ports.store.commit([Put(key, Watermark(at=at).body(), item.version if item else None)])
+
+    settle(ports, attempt)
+
+
+def _read(
+    ports: Ports, events: Iterable[tuple[str, bytes]], context: dict[str, object], received_at: int, source: str
+) -> Intake:
+    shop = Defaults(currency=ports.settings.shop_currency)
+    units: dict[str, Unit] = {}
+    intake = Intake(units=[], news=[], raws={}, events=0, dead=0)
+    for kind, raw in events:
+        intake.events += 1
+        try:
+            event = read_event(kind, raw, context, received_at, shop)
+        except Unreadable as unreadable:
+            intake.dead += dead_letters.file(ports, raw, str(unreadable), source, received_at)
+            continue
+        intake.raws[id(event)] = Raw(kind, raw, source)
+        if isinstance(event.meaning, ShowNews):
+            intake.news.append(event)
+        elif event.viewer is not None:
+            units.setdefault(event.viewer, Unit(event.viewer)).events.append(event)
+    for unit in units.values():
+        for start in range(0, len(unit.events), MAX_EVENTS_PER_COMMIT):
+            intake.units.append(Unit(unit.viewer, unit.events[start : start + MAX_EVENTS_PER_COMMIT]))
+    return intake
+
+
+def _last_seen(intake: Intake) -> dict[str, int]:
+    seen: dict[str, int] = {}
+    for unit in intake.units:
+        for event in unit.events:
+            if event.show is not None and viewing.is_behaviour(event):
+                seen[event.show] = max(event.at, seen.get(event.show, 0))
+    return seen
+
+
+def _commit_units(ports: Ports, intake: Intake, tally: Tally, stop_at: int) -> list[Unit]:
+    """Commit all units; returns those that must be given back."""
+    first_read = _Read(ports)
+    first_read.fetch(key for unit in intake.units for key in _keys_of(unit))
+    late: list[Unit] = []
+    written: set[str] = set()
+    for unit in intake.units:
+        if ports.now() > stop_at:
+            late.append(unit)
+            continue
+        # A viewer's second unit must see what the first wrote; so must one whose identities met in another.
+        fresh = None if _viewers_of(unit) & written else first_read
+        try:
+            outcome = settle(ports, _Attempt(ports, unit, fresh))
+        except Busy:
+            late.append(unit)
+            continue
+        written |= _viewers_of(unit) | set(outcome.heads)
+        tally.duplicates += outcome.duplicates
+        for event, reason in outcome.dead:
+            kept = intake.raws[id(event)]
+            tally.dead += dead_letters.file(ports, kept.raw, reason, kept.source, ports.now())
+    return late
+
+
+def _viewers_of(unit: Unit) -> set[str]:
+    return {unit.viewer} | {link.viewer for event in unit.events for link in event.links}
+
+
+def _keys_of(unit: Unit) -> list[Key]:
+    wanted = [keys.head(viewer) for viewer in _heads_of(unit)]
+    for event in unit.events:
+        meaning = event.meaning
+        if viewing.is_behaviour(event):
+            wanted.append(keys.engagement(*viewing.engagement_key(event)))
+        elif isinstance(meaning, Ordered):
+            wanted.append(keys.order(meaning.order))
+        elif isinstance(meaning, Amended):
+            wanted.append(keys.order(meaning.order) if meaning.order else keys.unnamed_refund(meaning.id))
+    return wanted
+
+
+def _heads_of(unit: Unit) -> set[str]:
+    """Heads are only looked at where an event says something about the person."""
+    needed = any(event.links or not viewing.is_behaviour(event) for event in unit.events)
+    return _viewers_of(unit) if needed else set()
+
+
+class _Read:
+    """Items as they were read, by key; absent ones are known to be absent."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._items: dict[Key, Item | None] = {}
+
+    def fetch(self, wanted: Iterable[Key]) -> None:
+        missing = [key for key in wanted if key not in self._items]
+        if missing:
+            found = self._ports.store.get_many(missing)
+            self._items.update({key: found.get(key) for key in missing})
+
+    def item(self, key: Key) -> Item | None:
+        return self._items.get(key)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One try at a unit: with the batch's read at first, with a read of its own after a lost race."""
+
+    ports: Ports
+    unit: Unit
+    read: _Read | None
+
+    def __call__(self) -> viewing.Outcome:
+        read, self.read = self.read or _Read(self.ports), None
+        wanted = _keys_of(self.unit)
+        read.fetch(wanted)
+        heads = self._heads(read)
+        outcome = viewing.decide(self.unit.viewer, self.unit.events, self._known(read, wanted, heads))
+        puts = _puts(read, outcome)
+        if puts:
+            self.ports.store.commit(puts)
+        return outcome
+
+    def _heads(self, read: _Read) -> dict[str, Head]:
+        """The heads of the unit's identities and of everything that they lead to."""
+        heads: dict[str, Head] = {}
+        open_names = sorted(_heads_of(self.unit))
+        while open_names:
+            read.fetch(keys.head(name) for name in open_names)
+            found = [Head.read(item.body) for name in open_names if (item := read.item(keys.head(name)))]
+            heads.update({head.viewer: head for head in found})
+            open_names = sorted({head.merged_into for head in found if head.merged_into} - set(heads))
+        return heads
+
+    def _known(self, read: _Read, wanted: Sequence[Key], heads: dict[str, Head]) -> viewing.Known:
+        known = viewing.Known(heads, engagements := {}, orders := {}, unnamed := {}, self._is_over)
+        for key in wanted:
+            item = read.item(key)
+            if item is None:
+                continue
+            if key.table == "engagements":
+                engagements[(key.pk, key.sk)] = Engagement.read(item.body)
+            elif key.table == "orders" and key.pk.startswith("order#"):
+                order = Order.read(item.body)
+                orders[order.order] = order
+            elif key.table == "orders":
+                refund = UnnamedRefund.read(item.body)
+                unnamed[refund.id] = refund
+        return known
+
+    def _is_over(self, show_id: str) -> bool:
+        show = catalog.show(self.ports, show_id)
+        return show is not None and show.closed_at is not None
+
+
+def _puts(read: _Read, outcome: viewing.Outcome) -> list[Put]:
+    puts: list[Put] = []
+
+    def put(key: Key, value: Record, carried: viewing.DomainEvents, index: tuple[str, str] | None = None) -> None:
+        before = read.item(key)
+        events = tuple(OutboxEvent(event.kind, event.model_dump_json()) for event in carried)
+        puts.append(Put(key, value.body(), before.version if before else None, events, index))
+
+    for (viewer, about), (engagement, events) in outcome.engagements.items():
+        index = keys.show_index(engagement.show, viewer) if engagement.show else None
+        put(keys.engagement(viewer, about), engagement, events, index)
+    for head, events in outcome.heads.values():
+        put(keys.head(head.viewer), head, events)
+    for order, events in outcome.orders.values():
+        index = keys.viewer_orders(order.viewer, order.at or 0, order.order) if order.viewer else None
+        put(keys.order(order.order), order, events, index)
+    for refund, events in outcome.unnamed.values():
+        put(keys.unnamed_refund(refund.id), refund, events, keys.viewer_orders(refund.viewer, refund.at, refund.id))
+    return puts
+
+
+def _give_back(
+    ports: Ports, message: Received, source: str, context: bytes, intake: Intake, late: Sequence[Unit]
+) -> None:
+    queue = ports.settings.queue_named(message.queue_arn)
+    if queue is None:
+        raise Busy
+    events = [
+        (unit.viewer, intake.raws[id(event)].kind, intake.raws[id(event)].raw) for unit in late for event in unit.events
+    ]
+    delay = 5 + int(55 * ports.random())
+    # Marked with the moment of giving back only for events without a time of their own.
+    texts = pack(source, ports.now(), context, events, ())
+    ports.queues.send(queue, [Message(text, delay_seconds=delay) for text in texts])

@@ -1,0 +1,241 @@
+"""send_message: check everything again, claim, render, send once, record.
+
+An invocation that sends k messages lasts at least k · n / rate (n workers share the channel's rate): each message is
+claimed just before its slot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from aftershow.model.engagements import Engagement
+from aftershow.model.ids import address_hash
+from aftershow.model.instants import SECOND
+from aftershow.model.reminders import Reminder
+from aftershow.model.viewers import Address, Head
+from aftershow.ports import keys
+from aftershow.ports.channels import Accepted, Declined, Outgoing
+from aftershow.ports.ports import Ports
+from aftershow.ports.store import Item, Put
+from aftershow.rules import claims, content, links
+from aftershow.rules.planning import address_of
+from aftershow.services import catalog, health, people, rows
+from aftershow.services.messages import Received, settle
+from aftershow.services.scoring import Watermark
+
+UNSUBSCRIBE_POST = "List-Unsubscribe=One-Click"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    viewer: str
+    reminder: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A claim that stands: what is written now, and the rendered message."""
+
+    reminder: Reminder
+    message: Outgoing
+
+
+class Pace:
+    """A worker's share of a channel's rate: one slot after the other."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._slot_seconds = ports.settings.send_workers / ports.settings.send_rate_per_second
+        self._next_at = ports.now()
+
+    def wait(self) -> None:
+        """Until this worker's next slot."""
+        ahead = (self._next_at - self._ports.now()) / SECOND
+        if ahead > 0:
+            self._ports.sleep(ahead)
+        self._next_at = max(self._next_at, self._ports.now()) + int(self._slot_seconds * SECOND)
+
+
+def send(message: Received, ports: Ports, pace: Pace) -> None:
+    """Work off one message of a send queue. Raises Busy."""
+    body = msgspec.json.decode(message.body)
+    job = _Job(body["viewer"], body["reminder"], body["due"])
+    item = ports.store.get(keys.reminder(job.viewer, job.reminder))
+    stale = claims.is_stale(Reminder.read(item.body) if item else None, job.due, ports.now())
+    if stale is not None:
+        ports.log.info("dropped", dropped=1, why=stale)
+        return
+    pace.wait()
+    owner = ports.new_id()
+    claimed = settle(ports, lambda: _claim(ports, job, owner))
+    if claimed is not None:
+        _deliver(ports, claimed, owner)
+
+
+def _claim(ports: Ports, job: _Job, owner: str) -> _Claimed | None:
+    """Read, decide, commit. None where there is nothing to send."""
+    item = ports.store.get(keys.reminder(job.viewer, job.reminder))
+    row = Reminder.read(item.body) if item else None
+    if item is None or row is None:
+        return None
+    own = row.state == "sending" and row.owner == owner
+    if own or claims.is_stale(row, job.due, ports.now()) is not None:
+        # The lost reply of this very claim is recognised by its owner: it stands, and it is sent.
+        return _rendered(ports, row) if own else None
+    found = people.leading_head(ports, row.viewer)
+    if found is None:
+        _write(ports, row.ended(ports.now(), "skipped", "erased"), item)
+        return None
+    head, head_item = found
+    held_back = health.held_back(ports, row.channel)
+    if held_back is not None and row.state == "pending":
+        _write(ports, claims.later(row, held_back, ports.now(), "channel_down"), item)
+        return None
+    return _decide(ports, row, item, head, head_item, owner)
+
+
+def _decide(ports: Ports, row: Reminder, item: Item, head: Head, head_item: Item, owner: str) -> _Claimed | None:
+    address = address_of(head, row.channel)
+    hashed = address_hash(ports.settings.address_secret, row.channel, address or "")
+    address_item = ports.store.get(keys.address(hashed)) if address else None
+    scene = claims.Scene(
+        head=head,
+        address=address,
+        address_hash=hashed,
+        known_address=Address.read(address_item.body) if address_item else None,
+        playbook=catalog.playbook(ports, row.playbook),
+        show=catalog.show(ports, row.show) if row.show else None,
+        facts_until=_facts_until(ports),
+        settings=ports.settings,
+    )
+    decision = claims.decide(row, scene, owner, ports.now())
+    if isinstance(decision, claims.Write):
+        _write(ports, decision.reminder, item)
+        return None
+    try:
+        claimed = _rendered(ports, decision.reminder, head)
+    except content.NotRendered as error:
+        _write(ports, row.ended(ports.now(), "failed", "template", str(error)), item)
+        return None
+    ports.store.commit(
+        [
+            rows.put(ports, claimed.reminder, item),
+            Put(head_item.key, decision.head.body(), head_item.version),
+            Put(keys.address(hashed), decision.address.body(), address_item.version if address_item else None),
+        ]
+    )
+    return claimed
+
+
+def _facts_until(ports: Ports) -> int:
+    text = catalog.body(ports, keys.facts_watermark())
+    return Watermark.read(text).at if text else 0
+
+
+def _write(ports: Ports, row: Reminder, item: Item) -> None:
+    ports.store.commit([rows.put(ports, row, item)])
+    if not row.open:
+        ports.log.info("ended", ended=1, outcome=row.outcome, reason=row.reason)
+
+
+def _rendered(ports: Ports, row: Reminder, head: Head | None = None) -> _Claimed:
+    """The claimed row with its links, and its message. Raises content.NotRendered."""
+    if head is None:
+        found = people.leading_head(ports, row.viewer)
+        head = found[0] if found else Head(viewer=row.viewer)
+    template = catalog.template(ports, row.template)
+    if template is None:
+        raise content.NotRendered(f"template {row.template} is not in the catalog")
+    settings = ports.settings
+    show = catalog.show(ports, row.show) if row.show else None
+    destination = (show.text("replay_url") if show and template.link == "replay" else None) or settings.base_url
+    row = row.model_copy(update={"links": (destination,)})
+    target = links.LinkTarget(row.viewer, row.id, 0)
+    addresses = content.Links(
+        button=f"{settings.base_url}/c/{links.sign(settings.link_secret, 'click', target)}",
+        unsubscribe=f"{settings.base_url}/u/{links.sign(settings.link_secret, 'unsubscribe', target)}",
+    )
+    values = content.variables(row, head, show, _engagement(ports, head, row.about), settings, addresses)
+    rendered = content.render(template, row.locale, values)
+    headers = {"List-Unsubscribe": f"<{addresses.unsubscribe}>", "List-Unsubscribe-Post": UNSUBSCRIBE_POST}
+    return _Claimed(
+        row,
+        Outgoing(
+            address=address_of(head, row.channel) or "",
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            headers=headers if row.message_class == "marketing" else {},
+            tags={"viewer": row.viewer, "reminder": row.id, "attempt": str(row.attempt)},
+        ),
+    )
+
+
+def _engagement(ports: Ports, head: Head, about: str) -> Engagement | None:
+    """The person's engagement, of whichever of their devices has a cart in it."""
+    found = ports.store.get_many(keys.engagement(member, about) for member in head.people)
+    engagements = [Engagement.read(item.body) for _, item in sorted(found.items())]
+    return max(engagements, key=lambda one: (len(one.cart_lines()), one.viewer), default=None)
+
+
+def _deliver(ports: Ports, claimed: _Claimed, owner: str) -> None:
+    """Send once, unless the claim has become old in the meantime; then record what the provider said."""
+    row, now = claimed.reminder, ports.now()
+    if now - (row.claimed_at or 0) > claims.MAX_CLAIM_TO_SEND:
+        _record_declined(ports, row, owner, Declined("claimed too long ago", again_after_seconds=1))
+        return
+    channel = ports.channels.get(row.channel)
+    if channel is None:
+        _record_declined(ports, row, owner, Declined("channel_not_in_use"))
+        return
+    answer = channel.send(claimed.message)
+    if isinstance(answer, Accepted):
+        health.note_success(ports, row.channel)
+        settle(ports, lambda: _record_sent(ports, row, owner, answer.provider_id))
+        ports.log.info("sent", sent=1, channel=row.channel)
+    elif isinstance(answer, Declined):
+        _record_declined(ports, row, owner, answer)
+    else:
+        # Nobody knows: the lease runs out, and the provider's own event decides until then.
+        health.note_ambiguous(ports, row.channel)
+        ports.log.warning("no clear answer from the provider", channel=row.channel, reason=answer.reason)
+
+
+def _mine(ports: Ports, row: Reminder, owner: str) -> tuple[Reminder, Item] | None:
+    item = ports.store.get(keys.reminder(row.viewer, row.id))
+    now = Reminder.read(item.body) if item else None
+    return (now, item) if item and now and now.state == "sending" and now.owner == owner else None
+
+
+def _record_sent(ports: Ports, row: Reminder, owner: str, provider_id: str) -> None:
+    mine = _mine(ports, row, owner)
+    if mine is not None:
+        ports.store.commit([rows.put(ports, claims.sent(mine[0], ports.now(), provider_id), mine[1])])
+
+
+def _record_declined(ports: Ports, row: Reminder, owner: str, answer: Declined) -> None:
+    """Release the claim and the caps: this message was definitely not sent."""
+
+    def attempt() -> None:
+        mine = _mine(ports, row, owner)
+        found = people.leading_head(ports, row.viewer)
+        if mine is None or found is None:
+            return
+        head, head_item = found
+        after = claims.declined(mine[0], ports.now(), answer.reason, answer.again_after_seconds)
+        freed = head.model_copy(update={"sends": claims.without_send(head.sends, row)})
+        puts = [rows.put(ports, after, mine[1]), Put(head_item.key, freed.body(), head_item.version)]
+        address_item = ports.store.get(keys.address(row.address)) if row.address else None
+        if address_item is not None:
+            address = Address.read(address_item.body)
+            changes: dict[str, object] = {"sends": claims.without_send(address.sends, row)}
+            if answer.gives_up_address and not address.suppressed:
+                changes |= {"suppressed": "bounced", "suppressed_at": ports.now()}
+            puts.append(Put(address_item.key, address.model_copy(update=changes).body(), address_item.version))
+        ports.store.commit(puts)
+
+    settle(ports, attempt)
+    ports.log.info("declined", declined=1, channel=row.channel, reason=answer.reason)

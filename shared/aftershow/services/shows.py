@@ -1,0 +1,99 @@
+"""What becomes known of shows, and when one is over."""
+
+from __future__ import annotations
+
+from aftershow.model.base import Stamped
+from aftershow.model.events import ShowEnded
+from aftershow.model.ids import short_hash
+from aftershow.model.instants import MINUTE
+from aftershow.model.shows import Show
+from aftershow.ports import keys
+from aftershow.ports.ports import Ports
+from aftershow.ports.store import Conflict, Item, OutboxEvent, Put, Range
+from aftershow.rules.segment import Event, ShowNews
+from aftershow.services import catalog
+from aftershow.services.messages import settle
+
+# A show without an Ended event and without a planned end is over after so long without a sign of life.
+MAX_SILENCE = 30 * MINUTE
+# A show item is written at most so often for a sign of life, whatever the number of viewers.
+TOUCH_EVERY = MINUTE
+MAX_CLOSED_AT_ONCE = 25
+
+
+def learn(ports: Ports, event: Event) -> None:
+    """Take what an event says of its show: the newest word on each field counts."""
+    news = event.meaning
+    if not isinstance(news, ShowNews) or event.show is None:
+        return
+    show_id = event.show
+
+    def attempt() -> None:
+        item = ports.store.get(keys.show(show_id))
+        before = Show.read(item.body) if item else Show(show=show_id)
+        fields = dict(before.fields)
+        for field, value in news.fields.items():
+            said = Stamped(value=value, at=event.at, id=f"{short_hash(event.id):016x}")
+            fields[field] = said.newest(fields.get(field))
+        _write(ports, item, before, before.model_copy(update={"fields": fields}))
+
+    settle(ports, attempt)
+
+
+def touch(ports: Ports, show_id: str, at: int) -> None:
+    """Note a sign of life of a show; a lost race is somebody else's sign of life."""
+    known = catalog.show(ports, show_id)
+    if known is not None and (known.closed_at is not None or at < known.last_event_at + TOUCH_EVERY):
+        return
+    item = ports.store.get(keys.show(show_id))
+    before = Show.read(item.body) if item else Show(show=show_id)
+    try:
+        _write(ports, item, before, before.model_copy(update={"last_event_at": max(at, before.last_event_at)}))
+    except Conflict:
+        return
+    ports.memory.pop(f"{keys.show(show_id).pk}/{keys.show(show_id).sk}", None)
+
+
+def close_overdue(ports: Ports) -> int:
+    """Close the shows whose end has passed without word of it. Returns how many."""
+    page = ports.store.query_index("catalog", Range("open_shows", last=f"{ports.now():015d}", limit=MAX_CLOSED_AT_ONCE))
+    for row in page.rows:
+        show_id = row.sk.partition("#")[2]
+        settle(ports, lambda name=show_id: _close(ports, name))  # type: ignore[misc]
+    return len(page.rows)
+
+
+def next_close(ports: Ports) -> int | None:
+    """When the next open show must be taken to be over; None where none is open."""
+    page = ports.store.query_index("catalog", Range("open_shows", limit=1))
+    return int(page.rows[0].sk.partition("#")[0]) if page.rows else None
+
+
+def _close(ports: Ports, show_id: str) -> None:
+    item = ports.store.get(keys.show(show_id))
+    if item is None:
+        return
+    before = Show.read(item.body)
+    end = expected_end(before)
+    if before.closed_at is None and end <= ports.now():
+        _write(ports, item, before, before.model_copy(update={"closed_at": end}))
+
+
+def expected_end(show: Show) -> int:
+    """When a show must be taken to be over."""
+    planned = show.moment("ends_at")
+    started = show.moment("starts_at") or 0
+    return planned if planned is not None else max(show.last_event_at, started) + MAX_SILENCE
+
+
+def _write(ports: Ports, item: Item | None, before: Show, after: Show) -> None:
+    over = after.moment("ended_at") or (ports.now() if after.text("cancelled") else None)
+    if after.closed_at is None and over is not None:
+        after = after.model_copy(update={"closed_at": over})
+    if item is not None and after == before:
+        return
+    ends = before.closed_at is None and after.closed_at is not None
+    events = (ShowEnded(show=after.show),) if ends or after.text("cancelled") != before.text("cancelled") else ()
+    outbox = tuple(OutboxEvent(event.kind, event.model_dump_json()) for event in events)
+    index = None if after.closed_at is not None else keys.open_shows(expected_end(after), after.show)
+    ports.store.commit([Put(keys.show(after.show), after.body(), item.version if item else None, outbox, index)])

@@ -1,0 +1,181 @@
+"""track_outcome: what comes back from providers, links and orders; and the opt-out, which is committed before it is
+answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from aftershow.model.events import OrderChanged, ViewerChanged, read_event
+from aftershow.model.ids import address_hash
+from aftershow.model.instants import parse_instant
+from aftershow.model.orders import Order
+from aftershow.model.reminders import Reminder
+from aftershow.model.viewers import Address, Consent
+from aftershow.ports import keys
+from aftershow.ports.ports import Ports
+from aftershow.ports.store import Item, Key, OutboxEvent, Put
+from aftershow.rules import feedback, links
+from aftershow.rules.people import with_consent
+from aftershow.rules.planning import address_of
+from aftershow.services import pages, people, rows
+from aftershow.services.messages import Received, settle
+
+# SES's words over EventBridge (detail-type), as far as they say something about one message.
+_SES_WORDS: dict[str, feedback.Word] = {
+    "Email Sent": "accepted",
+    "Email Delivered": "delivered",
+    "Email Bounced": "bounced",
+    "Email Complaint Received": "complained",
+    "Email Opened": "opened",
+    "Email Clicked": "clicked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An HTTP answer to a person: a page, or the way to where the link leads."""
+
+    status: int
+    html: str = ""
+    location: str | None = None
+
+
+def track(message: Received, ports: Ports) -> None:
+    """Work off one message: a provider's event, or an order."""
+    body = msgspec.json.decode(message.body)
+    if body["source"] == "aws.ses":
+        _hear_provider(ports, body)
+        return
+    event = read_event(json.dumps(body["detail"]))
+    if isinstance(event, OrderChanged) and event.key.startswith("order#"):
+        settle(ports, lambda: _attribute(ports, Key("orders", event.key)))
+
+
+def _hear_provider(ports: Ports, body: dict[str, Any]) -> None:
+    detail = body["detail"]
+    word = _SES_WORDS.get(body["detail-type"])
+    tags = detail.get("mail", {}).get("tags", {})
+    viewer, reminder = (next(iter(tags.get(name, ())), None) for name in ("viewer", "reminder"))
+    if word is None or viewer is None or reminder is None:
+        return
+    if word == "bounced" and detail.get("bounce", {}).get("bounceType") != "Permanent":
+        # A full mailbox today is no reason to give up an address.
+        ports.log.info("soft bounce", bounces=1)
+        return
+    at = parse_instant(body["time"])
+    settle(ports, lambda: _hear(ports, viewer, reminder, word, at, detail["mail"].get("messageId")))
+    ports.log.info("heard", **{word: 1})
+
+
+def _hear(ports: Ports, viewer: str, reminder: str, word: feedback.Word, at: int, provider_id: str | None) -> None:
+    item = ports.store.get(keys.reminder(viewer, reminder))
+    if item is None:
+        return
+    before = Reminder.read(item.body)
+    after = feedback.hear(before, word, at, provider_id)
+    puts = [rows.put(ports, after, item)] if after != before else []
+    if word in ("bounced", "complained") and before.address is not None:
+        puts += _suppress(ports, before.address, before.channel, word, at)
+    if puts:
+        ports.store.commit(puts)
+
+
+def _suppress(ports: Ports, hashed: str, channel: str, word: str, at: int) -> list[Put]:
+    item = ports.store.get(keys.address(hashed))
+    address = Address.read(item.body) if item else Address(hashed=hashed, channel=channel)
+    # A complaint outweighs a bounce, and both an opt-out: only a person's own new consent lifts the last.
+    rank = {"": 0, "opted_out": 1, "bounced": 2, "complained": 3}
+    if rank[word] <= rank[address.suppressed] and (word != "opted_out" or at <= (address.suppressed_at or 0)):
+        return []
+    if rank[word] < rank[address.suppressed]:
+        return []
+    after = address.model_copy(update={"suppressed": word, "suppressed_at": at})
+    return [Put(keys.address(hashed), after.body(), item.version if item else None)]
+
+
+def _attribute(ports: Ports, key: Key) -> None:
+    item = ports.store.get(key)
+    order = Order.read(item.body) if item else None
+    if item is None or order is None or order.viewer is None or order.won_by is not None:
+        return
+    reading = people.read(ports, order.viewer)
+    won = feedback.won_by(reading.person.reminders, order) if reading else None
+    if reading is None or won is None:
+        return
+    after = won.with_step(
+        ports.now(), "won_back", f"order {order.order}",
+        feedback=won.feedback.model_copy(update={"ordered_at": order.at, "order": order.order}),
+    )  # fmt: skip
+    noted = order.model_copy(update={"won_by": won.id})
+    index = keys.viewer_orders(order.viewer, order.at or 0, order.order)
+    ports.store.commit(
+        [rows.put(ports, after, reading.rows[won.id]), Put(item.key, noted.body(), item.version, index=index)]
+    )
+    ports.log.info("won back", orders=1)
+
+
+def click(token: str, ports: Ports) -> Page:
+    """A click on a message's button: noted, then on to where the link leads."""
+    target = links.read(ports.settings.link_secret, "click", token)
+    found = _row(ports, target) if target else None
+    if target is None or found is None or not 0 <= target.number < len(found[0].links):
+        return Page(404, pages.unknown_link(ports.settings))
+
+    def attempt() -> None:
+        again = _row(ports, target)
+        if again is not None:
+            after = feedback.hear(again[0], "clicked", ports.now())
+            if after != again[0]:
+                ports.store.commit([rows.put(ports, after, again[1])])
+
+    settle(ports, attempt)
+    ports.log.info("clicked", clicks=1)
+    return Page(302, location=found[0].links[target.number])
+
+
+def _row(ports: Ports, target: links.LinkTarget) -> tuple[Reminder, Item] | None:
+    item = ports.store.get(keys.reminder(target.viewer, target.reminder))
+    return (Reminder.read(item.body), item) if item else None
+
+
+def unsubscribe_page(token: str, ports: Ports) -> Page:
+    """A GET never unsubscribes (scanners open links): it shows a page with a button."""
+    target = links.read(ports.settings.link_secret, "unsubscribe", token)
+    if target is None:
+        return Page(404, pages.unknown_link(ports.settings))
+    return Page(200, pages.unsubscribe(ports.settings, token))
+
+
+def unsubscribe(token: str, ports: Ports) -> Page:
+    """A POST (RFC 8058, or the page's button) unsubscribes at once: committed before it is answered."""
+    target = links.read(ports.settings.link_secret, "unsubscribe", token)
+    if target is None:
+        return Page(404, pages.unknown_link(ports.settings))
+    settle(ports, lambda: _opt_out(ports, target))
+    ports.log.info("unsubscribed", unsubscribed=1)
+    return Page(200, pages.unsubscribed(ports.settings))
+
+
+def _opt_out(ports: Ports, target: links.LinkTarget) -> None:
+    found = _row(ports, target)
+    leading = people.leading_head(ports, target.viewer)
+    if found is None or leading is None:
+        return
+    (row, row_item), (head, head_item), now = found, leading, ports.now()
+    said = Consent(state="withdrawn", at=now, id=row.id, source="unsubscribe link")
+    opted_out = with_consent(head, head.viewer, f"marketing:{row.channel}", said)
+    changed = ViewerChanged(viewer=head.viewer, what=("consent",))
+    event = OutboxEvent(changed.kind, changed.model_dump_json())
+    puts = [Put(head_item.key, opted_out.body(), head_item.version, (event,))]
+    address = address_of(head, row.channel)
+    hashes = {row.address} | ({address_hash(ports.settings.address_secret, row.channel, address)} if address else set())
+    for hashed in sorted(filter(None, hashes)):
+        puts += _suppress(ports, hashed, row.channel, "opted_out", now)
+    heard = feedback.hear(row, "unsubscribed", now)
+    if heard != row:
+        puts.append(rows.put(ports, heard, row_item))
+    ports.store.commit(puts)
