@@ -106,9 +106,7 @@ SELECT id, body, receive_count, sent_at FROM messages WHERE queue = ? AND visibl
 ORDER BY visible_at, id LIMIT ?
 """
 _HIDE = "UPDATE messages SET visible_at = ?, receive_count = ?, receipt = ? WHERE id = ?"
-_MOVE = """
-UPDATE messages SET queue = ?, visible_at = ?, receive_count = 0, receipt = NULL WHERE id = ?
-"""
+_MOVE = "UPDATE messages SET queue = ?, visible_at = ?, receive_count = 0 WHERE id = ?"
 _BACKLOG = """
 SELECT count(*) FILTER (WHERE visible_at <= :now),
     count(*) FILTER (WHERE visible_at > :now AND receipt IS NULL),
@@ -117,7 +115,7 @@ FROM messages WHERE queue = :queue
 """
 
 
-class UnknownQueueError(LookupError):
+class UnknownQueue(LookupError):
     """No queue of that name was created: SQS would refuse the call too."""
 
 
@@ -188,9 +186,7 @@ class EmbeddedState:
     `now` gives epoch milliseconds. `streamed` names the tables whose changes are kept for `stream`.
     """
 
-    def __init__(
-        self, path: str | Path, now: Callable[[], int], streamed: Collection[str] = ()
-    ) -> None:
+    def __init__(self, path: str | Path, now: Callable[[], int], streamed: Collection[str] = ()) -> None:
         self.now = now
         self.streamed = frozenset(streamed)
         self._lock = Lock()
@@ -239,8 +235,7 @@ class EmbeddedState:
         """1, 2, 3 ... by `name`, never the same twice, whoever asks."""
         with self.transaction() as database:
             [(number,)] = database.execute(
-                "INSERT INTO notes VALUES (?, '1') "
-                "ON CONFLICT (name) DO UPDATE SET text = text + 1 RETURNING text",
+                "INSERT INTO notes VALUES (?, '1') ON CONFLICT (name) DO UPDATE SET text = text + 1 RETURNING text",
                 (f"number of {name}",),
             ).fetchall()
             return int(number)
@@ -294,17 +289,13 @@ class EmbeddedBackend:
         """The changes of a (physical) table after a sequence number, oldest first."""
         return [
             Change(sequence, name, at, old and _image(old), new and _image(new))
-            for sequence, name, at, old, new in self._state.rows(
-                _CHANGES, (table, after_sequence, limit)
-            )
+            for sequence, name, at, old, new in self._state.rows(_CHANGES, (table, after_sequence, limit))
         ]
 
     def trim(self, table: str, up_to_sequence: int) -> None:
         """Forget the changes that every reader has seen."""
         with self._state.transaction() as database:
-            database.execute(
-                "DELETE FROM changes WHERE tbl = ? AND sequence <= ?", (table, up_to_sequence)
-            )
+            database.execute("DELETE FROM changes WHERE tbl = ? AND sequence <= ?", (table, up_to_sequence))
 
     def remove_expired(self, limit: int) -> int:
         """Remove items whose `expires_at` has passed, as DynamoDB does some day; how many."""
@@ -312,9 +303,7 @@ class EmbeddedBackend:
             moment = self._state.now()
             expired = database.execute(_EXPIRED, (moment // 1000, limit)).fetchall()
             for table, pk, sk, image in expired:
-                database.execute(
-                    "DELETE FROM items WHERE tbl = ? AND pk = ? AND sk = ?", (table, pk, sk)
-                )
+                database.execute("DELETE FROM items WHERE tbl = ? AND pk = ? AND sk = ?", (table, pk, sk))
                 if table in self._state.streamed:
                     database.execute(_KEEP_CHANGE, (table, moment, image, None))
             return len(expired)
@@ -332,16 +321,12 @@ class EmbeddedBackend:
             raise Refused(f"{change.key} is not at the expected version")
         return found[2] if found else None
 
-    def _put(
-        self, database: sqlite3.Connection, put: Put, old: bytes | None, commit_id: str
-    ) -> None:
+    def _put(self, database: sqlite3.Connection, put: Put, old: bytes | None, commit_id: str) -> None:
         row = Row.of(put, commit_id)
         image = msgspec.json.encode(row.attributes)
         place = self._place(put.key)
         index = put.index or (None, None)
-        database.execute(
-            _WRITE, (*place, row.version.counter, commit_id, *index, put.expires_at, image)
-        )
+        database.execute(_WRITE, (*place, row.version.counter, commit_id, *index, put.expires_at, image))
         if place[0] in self._state.streamed:
             database.execute(_KEEP_CHANGE, (place[0], self._state.now(), old, image))
 
@@ -385,8 +370,7 @@ class EmbeddedQueues:
         moment = self._state.now()
         with self._state.transaction() as database:
             database.execute(
-                "UPDATE messages SET visible_at = ? "
-                "WHERE queue = ? AND id = ? AND receipt = ? AND visible_at > ?",
+                "UPDATE messages SET visible_at = ? WHERE queue = ? AND id = ? AND receipt = ? AND visible_at > ?",
                 (moment + 1000 * seconds, queue, _id_in(receipt), receipt, moment),
             )
 
@@ -434,8 +418,7 @@ class EmbeddedQueues:
         """All messages of a queue, visible or not, untouched, in the order they become visible."""
         self._shape(queue)
         found = self._state.rows(
-            "SELECT id, body, receive_count, sent_at, visible_at FROM messages "
-            "WHERE queue = ? ORDER BY visible_at, id",
+            "SELECT id, body, receive_count, sent_at, visible_at FROM messages WHERE queue = ? ORDER BY visible_at, id",
             (queue,),
         )
         return [Waiting(str(number), *rest) for number, *rest in found]
@@ -444,7 +427,7 @@ class EmbeddedQueues:
         try:
             return self._shapes[queue]
         except KeyError:
-            raise UnknownQueueError(queue) from None
+            raise UnknownQueue(queue) from None
 
 
 def _deliver(

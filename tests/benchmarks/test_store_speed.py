@@ -54,9 +54,7 @@ def test_embedded_speed(place: str, tmp_path: Path, capsys: pytest.CaptureFixtur
 
     figures = {
         "commits of 1 item": per_second(ITEMS, lambda n: store.commit([put("plain", n)])),
-        "commits of 1 streamed item": per_second(
-            ITEMS, lambda n: store.commit([put("streamed", n)])
-        ),
+        "commits of 1 streamed item": per_second(ITEMS, lambda n: store.commit([put("streamed", n)])),
         "commits of 3 items": per_second(ITEMS, three),
         "reads of 1 item": per_second(ITEMS, lambda n: store.get(put("plain", n).key)),
         "reads of 3 items": per_second(ITEMS, read_three),

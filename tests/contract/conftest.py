@@ -49,9 +49,7 @@ def make_tables(client: Any) -> None:
         client.create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": part, "AttributeType": "S"} for part in ("pk", "sk", "ipk", "isk")
-            ],
+            AttributeDefinitions=[{"AttributeName": part, "AttributeType": "S"} for part in ("pk", "sk", "ipk", "isk")],
             KeySchema=_key_schema("pk", "sk"),
             GlobalSecondaryIndexes=[
                 {

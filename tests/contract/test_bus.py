@@ -34,9 +34,7 @@ def consumer(client: Any, aws: Callable[..., Any]) -> Callable[[], list[dict[str
     url = sqs.create_queue(QueueName="consumer")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     client.put_rule(Name="all", EventBusName=BUS, EventPattern='{"source": ["aftershow"]}')
-    client.put_targets(
-        Rule="all", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}]
-    )
+    client.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
 
     def receive() -> list[dict[str, Any]]:
         bodies: list[dict[str, Any]] = []
@@ -52,15 +50,11 @@ def consumer(client: Any, aws: Callable[..., Any]) -> Callable[[], list[dict[str
 @pytest.fixture
 def calls(client: Any) -> list[str]:
     seen: list[str] = []
-    client.meta.events.register_first(
-        "before-send.events.*", lambda event_name, **_more: seen.append(event_name)
-    )
+    client.meta.events.register_first("before-send.events.*", lambda event_name, **_more: seen.append(event_name))
     return seen
 
 
-def test_a_consumer_gets_the_detail_as_it_was(
-    client: Any, consumer: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_a_consumer_gets_the_detail_as_it_was(client: Any, consumer: Callable[[], list[dict[str, Any]]]) -> None:
     assert EventBridgeBus(client, BUS).publish([event(1)]) == []
 
     [body] = consumer()
@@ -79,9 +73,7 @@ def test_a_consumer_gets_the_detail_as_it_was(
         ([event(number, 32_700) for number in range(10)], 2),
     ],
 )
-def test_calls_are_as_few_as_the_bus_allows(
-    client: Any, calls: list[str], events: list[BusEvent], count: int
-) -> None:
+def test_calls_are_as_few_as_the_bus_allows(client: Any, calls: list[str], events: list[BusEvent], count: int) -> None:
     assert EventBridgeBus(client, BUS).publish(events) == []
     assert len(calls) == count
 

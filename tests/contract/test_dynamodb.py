@@ -9,7 +9,7 @@ import pytest
 from botocore import exceptions as sdk
 from botocore.stub import Stubber
 
-from aftershow.adapters.dynamodb import PAUSES_SECONDS, DynamoDbBackend, KeysLeftUnreadError
+from aftershow.adapters.dynamodb import PAUSES_SECONDS, DynamoDbBackend, KeysLeftUnread
 from aftershow.ports.store import (
     Check,
     Key,
@@ -105,9 +105,7 @@ class TestCalls:
             (TWO, [], "TransactWriteItems"),
         ],
     )
-    def test_a_commit(
-        self, store: Store, wire: Wire, puts: list[Put], checks: list[Check], operation: str
-    ) -> None:
+    def test_a_commit(self, store: Store, wire: Wire, puts: list[Put], checks: list[Check], operation: str) -> None:
         store.commit(puts, checks)
         assert wire.operations == [operation]
 
@@ -116,14 +114,21 @@ class TestCalls:
         store.get_many([ADA, ORDER])
         assert wire.operations == ["GetItem", "BatchGetItem"]
 
+    def test_reads_are_consistent(self, store: Store, client: Any) -> None:
+        asked: list[dict[str, Any]] = []
+        client.meta.events.register("provide-client-params.dynamodb.*", lambda params, **_more: asked.append(params))
+        store.get(ADA)
+        store.get_many([ADA, ORDER])
+        single, batch = asked
+        assert single["ConsistentRead"]
+        assert [one["ConsistentRead"] for one in batch["RequestItems"].values()] == [True, True]
+
     def test_an_empty_range_needs_none(self, store: Store, wire: Wire) -> None:
         assert store.query("viewers", Range("p", "b", "a")).items == ()
         assert wire.operations == []
 
     @pytest.mark.parametrize("commit_id", ["c" * 36, "c" * 37, "直播"])
-    def test_the_token_follows_from_the_commit_id(
-        self, client: Any, backend: DynamoDbBackend, commit_id: str
-    ) -> None:
+    def test_the_token_follows_from_the_commit_id(self, client: Any, backend: DynamoDbBackend, commit_id: str) -> None:
         tokens: list[str] = []
         client.meta.events.register(
             "provide-client-params.dynamodb.TransactWriteItems",
@@ -135,7 +140,7 @@ class TestCalls:
         assert (token == commit_id) == (len(commit_id) <= 36)
 
     def test_a_row_shows_the_stream_that_it_has_events(self, store: Store, client: Any) -> None:
-        event = OutboxEvent("Done", "{}")
+        event = OutboxEvent("Done", '{"title": "直播"}')
         version = store.commit([Put(ADA, "1", None, (event,), ("x", "y"), 7)])[ADA]
         [row] = client.scan(TableName=TABLES["viewers"])["Items"]
         assert row == {
@@ -146,7 +151,7 @@ class TestCalls:
             "body": {"S": "1"},
             "ipk": {"S": "x"},
             "isk": {"S": "y"},
-            "events": {"S": '[["Done", "{}"]]'},
+            "events": {"S": r'[["Done", "{\"title\": \"直播\"}"]]'},
             "has_events": {"N": "1"},
             "expires_at": {"N": "7"},
         }
@@ -159,9 +164,7 @@ class TestLostReplies:
     """The SDK repeats by itself; moto knows no tokens, so its second answer is a refusal."""
 
     @pytest.mark.parametrize("puts", [ONE, TWO])
-    def test_a_repeated_commit_is_one_commit(
-        self, store: Store, wire: Wire, puts: list[Put]
-    ) -> None:
+    def test_a_repeated_commit_is_one_commit(self, store: Store, wire: Wire, puts: list[Put]) -> None:
         wire.lose_reply(time_out())
 
         assert store.commit(puts)[ADA] == Version(1, "c1")
@@ -171,9 +174,7 @@ class TestLostReplies:
         assert wire.operations == [write, write, read]
 
     @pytest.mark.parametrize("arrives", [True, False])
-    def test_two_silences_in_a_row(
-        self, backend: DynamoDbBackend, wire: Wire, *, arrives: bool
-    ) -> None:
+    def test_two_silences_in_a_row(self, backend: DynamoDbBackend, wire: Wire, *, arrives: bool) -> None:
         (wire.lose_reply if arrives else wire.lose_request)(time_out())
         wire.lose_request(sdk.ConnectionClosedError(endpoint_url="https://dynamodb"))
         with pytest.raises(NoReply):
@@ -181,9 +182,7 @@ class TestLostReplies:
         assert bool(backend.read([ADA])) == arrives
 
     @pytest.mark.parametrize("arrives", [True, False])
-    def test_a_crash_passes_through(
-        self, backend: DynamoDbBackend, wire: Wire, *, arrives: bool
-    ) -> None:
+    def test_a_crash_passes_through(self, backend: DynamoDbBackend, wire: Wire, *, arrives: bool) -> None:
         (wire.lose_reply if arrives else wire.lose_request)(Crash())
         with pytest.raises(Crash):
             backend.write(TWO, [], "c1")
@@ -246,9 +245,7 @@ class TestErrors:
         heard: type[Exception],
     ) -> None:
         modeled = {"CancellationReasons": [{"Code": reason} for reason in reasons]}
-        stub.add_client_error(
-            "transact_write_items", code, modeled_fields=modeled if reasons else None
-        )
+        stub.add_client_error("transact_write_items", code, modeled_fields=modeled if reasons else None)
         with pytest.raises(heard):
             backend.write(TWO, [], "c1")
 
@@ -261,9 +258,7 @@ class TestErrors:
             sdk.IncompleteReadError(actual_bytes=1, expected_bytes=2),
         ],
     )
-    def test_of_a_broken_connection(
-        self, backend: DynamoDbBackend, client: Any, error: Exception
-    ) -> None:
+    def test_of_a_broken_connection(self, backend: DynamoDbBackend, client: Any, error: Exception) -> None:
         def fail(**_more: object) -> None:
             raise error
 
@@ -312,6 +307,6 @@ class TestUnprocessedKeys:
         pauses: list[float] = []
         for _ in range(len(PAUSES_SECONDS) + 1):
             stub.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": LEFT})
-        with pytest.raises(KeysLeftUnreadError):
+        with pytest.raises(KeysLeftUnread):
             DynamoDbBackend(client, TABLES, pauses.append).read([ADA, ORDER])
         assert tuple(pauses) == PAUSES_SECONDS

@@ -8,6 +8,7 @@ from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,7 @@ def store(backend: EmbeddedBackend) -> Store:
 class TestStream:
     """Every change of a streamed table, once, in order, as DynamoDB would show it."""
 
-    def test_images_are_dynamodbs(
-        self, store: Store, backend: EmbeddedBackend, clock: Clock
-    ) -> None:
+    def test_images_are_dynamodbs(self, store: Store, backend: EmbeddedBackend, clock: Clock) -> None:
         put = Put(ADA, "1", None, (OutboxEvent("Done", "{}"),), ("x", "y"), 7)
         first = store.commit([put, Put(ORDER, "not streamed", None)])[ADA]
         inserted_at = clock.now()
@@ -55,17 +54,13 @@ class TestStream:
         assert "has_events" not in new
         assert backend.stream("orders", 0, 10) == []
 
-    def test_a_refused_commit_leaves_no_record(
-        self, store: Store, backend: EmbeddedBackend
-    ) -> None:
+    def test_a_refused_commit_leaves_no_record(self, store: Store, backend: EmbeddedBackend) -> None:
         store.commit([Put(ORDER, "1", None)])
         with pytest.raises(Conflict):
             store.commit([Put(ADA, "1", None), Put(ORDER, "1", None)])
         assert backend.stream("viewers", 0, 10) == []
 
-    def test_a_reader_goes_on_behind_what_it_saw(
-        self, store: Store, backend: EmbeddedBackend
-    ) -> None:
+    def test_a_reader_goes_on_behind_what_it_saw(self, store: Store, backend: EmbeddedBackend) -> None:
         for number in range(5):
             store.commit([Put(Key("viewers", str(number)), "", None)])
         first = backend.stream("viewers", 0, 2)
@@ -84,13 +79,16 @@ class TestStream:
         soon = clock.now() // 1000 + 10
         for key, moment in ((ADA, soon), (Key("viewers", "b"), soon + 1), (ORDER, soon)):
             store.commit([Put(key, "", None, index=("i", key.pk), expires_at=moment)])
+        kept = Key("viewers", "kept")
+        version = store.commit([Put(kept, "", None, expires_at=soon)])[kept]
+        store.commit([Put(kept, "", version)])
         clock.advance(9)
         assert backend.remove_expired(10) == 0
         clock.advance(1)
 
         assert backend.remove_expired(10) == 2
 
-        assert store.get_many([ADA, ORDER]) == {}
+        assert list(store.get_many([ADA, ORDER, kept])) == [kept]
         assert [row.sk for row in store.query_index("viewers", Range("i")).rows] == ["b"]
         last = backend.stream("viewers", 0, 10)[-1]
         assert (last.name, last.new, last.old and last.old["pk"]) == ("REMOVE", None, {"S": "ada"})
@@ -157,30 +155,35 @@ def test_threads_lose_no_update(tmp_path: Path, clock: Clock, *, file: bool) -> 
 
     item = backend.read([COUNTER])[COUNTER]
     assert (item.body, item.version.counter) == ("400", 400)
-    bodies = [
-        record.new and record.new["body"]["S"] for record in backend.stream("viewers", 0, 999)
-    ]
+    bodies = [record.new and record.new["body"]["S"] for record in backend.stream("viewers", 0, 999)]
     assert bodies == [str(number) for number in range(1, 401)]
     state.close()
 
 
-def write_many(path: Path, name: str, times: int, said: Connection) -> None:
+def write_many(path: Path, name: str, times: int, said: Connection, start: Barrier) -> None:
     """The work of a process: commits, and says each one after it's done."""
     state = EmbeddedState(path, lambda: 0, ["viewers"])
     ids = counting_ids()
     store = Store(EmbeddedBackend(state), lambda: f"{name}-{ids()}")
+    start.wait()
     for number in range(times):
         add_one(store)
         said.send(number + 1)
 
 
-def start_writer(path: Path, name: str, times: int) -> tuple[SpawnProcess, Connection]:
+def start_writers(path: Path, names: str, times: int) -> list[tuple[SpawnProcess, Connection]]:
+    """One process for each name; they begin to write together."""
     processes = get_context("spawn")
-    heard, said = processes.Pipe(duplex=False)
-    writer = processes.Process(target=write_many, args=(path, name, times, said))
-    writer.start()
-    said.close()
-    return writer, heard
+    start = processes.Barrier(len(names) + 1)
+    writers = []
+    for name in names:
+        heard, said = processes.Pipe(duplex=False)
+        writer = processes.Process(target=write_many, args=(path, name, times, said, start))
+        writer.start()
+        said.close()
+        writers.append((writer, heard))
+    start.wait()
+    return writers
 
 
 def stored_counter(path: Path) -> int:
@@ -195,8 +198,7 @@ def stored_counter(path: Path) -> int:
 
 def test_two_processes_share_a_file(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    writers = [start_writer(path, name, 200) for name in "ab"]
-    for writer, heard in writers:
+    for writer, heard in start_writers(path, "ab", 200):
         writer.join()
         assert writer.exitcode == 0
         heard.close()
@@ -204,7 +206,7 @@ def test_two_processes_share_a_file(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_loses_nothing_committed(tmp_path: Path) -> None:
-    writer, heard = start_writer(tmp_path / "state.db", "a", 1_000_000)
+    [(writer, heard)] = start_writers(tmp_path / "state.db", "a", 1_000_000)
     while heard.recv() < 50:
         pass
     writer.kill()

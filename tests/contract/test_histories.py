@@ -82,15 +82,11 @@ class DictBackend:
                 raise Refused
         for put in puts:
             version = next_version(put.expected, commit_id)
-            self.items[put.key] = Item(
-                put.key, version, put.body, put.events, put.index, put.expires_at
-            )
+            self.items[put.key] = Item(put.key, version, put.body, put.events, put.index, put.expires_at)
 
     def query(self, table: str, where: Range) -> Page:
         keys = [key for key in sorted(self.items) if (key.table, key.pk) == (table, where.pk)]
-        return Page(
-            tuple(self.items[key] for key in keys if _within(key.sk, where))[: where.limit], None
-        )
+        return Page(tuple(self.items[key] for key in keys if _within(key.sk, where))[: where.limit], None)
 
     def query_index(self, table: str, where: Range) -> IndexPage:
         rows = [
@@ -139,18 +135,14 @@ def outcomes(backend: Backend, history: list[list[Step]]) -> list[object]:
     return seen
 
 
-def _commit(
-    store: Store, versions: dict[Key, list[Version]], steps: list[Step]
-) -> dict[Key, Version] | str:
+def _commit(store: Store, versions: dict[Key, list[Version]], steps: list[Step]) -> dict[Key, Version] | str:
     puts: list[Put] = []
     checks: list[Check] = []
     for step in steps:
         known = versions[step.key]
         expected = known[-1 - step.age] if step.age < len(known) else None
         if step.writes:
-            puts.append(
-                Put(step.key, step.body, expected, step.events, step.index, step.expires_at)
-            )
+            puts.append(Put(step.key, step.body, expected, step.events, step.index, step.expires_at))
         else:
             checks.append(Check(step.key, expected))
     try:

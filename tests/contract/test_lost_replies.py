@@ -99,9 +99,7 @@ def test_a_request_that_never_arrived_is_decided_again(mine: Store, unreliable: 
     assert mine.commit(TWO)[ADA] == Version(1, "c2")
 
 
-def test_one_item_of_a_commit_proves_the_commit(
-    mine: Store, other: Store, unreliable: Unreliable
-) -> None:
+def test_one_item_of_a_commit_proves_the_commit(mine: Store, other: Store, unreliable: Unreliable) -> None:
     unreliable.error, unreliable.after = NoReply(), True
     unreliable.meanwhile = lambda: other.commit([Put(ADA, "theirs", Version(1, "c1"))])
 
@@ -124,9 +122,7 @@ def test_a_commit_that_was_overwritten_at_once_is_decided_again(
     assert mine.get(ADA) == Item(ADA, Version(2, "other"), "theirs")
 
 
-def test_what_definitely_had_no_effect_is_not_a_conflict(
-    mine: Store, unreliable: Unreliable
-) -> None:
+def test_what_definitely_had_no_effect_is_not_a_conflict(mine: Store, unreliable: Unreliable) -> None:
     unreliable.error = ConnectionRefusedError()
     with pytest.raises(ConnectionRefusedError):
         mine.commit(TWO)

@@ -12,7 +12,7 @@ from botocore.stub import ANY, Stubber
 
 from aftershow.adapters.sqs import SqsQueues
 from aftershow.ports.queues import Backlog, Message, NotHandedOver, Queues
-from infra.local.embedded import EmbeddedQueues, EmbeddedState, QueueShape, UnknownQueueError
+from infra.local.embedded import EmbeddedQueues, EmbeddedState, QueueShape, UnknownQueue
 from tests.contract.conftest import Clock, make_client
 
 
@@ -55,10 +55,7 @@ class EmbeddedDesk:
         return queue
 
     def receive(self, queue: str) -> list[Delivery]:
-        return [
-            Delivery(got.body, got.receipt, got.receive_count)
-            for got in self.queues.receive(queue, 10)
-        ]
+        return [Delivery(got.body, got.receipt, got.receive_count) for got in self.queues.receive(queue, 10)]
 
     def delete(self, queue: str, receipt: str) -> None:
         self.queues.delete(queue, receipt)
@@ -82,9 +79,7 @@ class SqsDesk:
             self.urls[name] = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
 
     def _arn(self, queue: str) -> str:
-        asked = self.client.get_queue_attributes(
-            QueueUrl=self.urls[queue], AttributeNames=["QueueArn"]
-        )
+        asked = self.client.get_queue_attributes(QueueUrl=self.urls[queue], AttributeNames=["QueueArn"])
         return str(asked["Attributes"]["QueueArn"])
 
     def name(self, queue: str) -> str:
@@ -97,9 +92,7 @@ class SqsDesk:
             AttributeNames=["ApproximateReceiveCount"],
         )
         return [
-            Delivery(
-                got["Body"], got["ReceiptHandle"], int(got["Attributes"]["ApproximateReceiveCount"])
-            )
+            Delivery(got["Body"], got["ReceiptHandle"], int(got["Attributes"]["ApproximateReceiveCount"]))
             for got in answer.get("Messages", [])
         ]
 
@@ -205,6 +198,7 @@ class TestPacking:
             (["m" * 512 * 1024] * 2, ["SendMessageBatch"]),
             (["m" * 600_000] * 3, ["SendMessage"] * 3),
             (["m" * 300_000] * 5, ["SendMessageBatch"] * 2),
+            (["m" * 900_000, "m" * 500_000, "m" * 500_000], ["SendMessage", "SendMessageBatch"]),
         ],
     )
     def test_calls(self, desk: Desk, bodies: list[str], calls: list[str]) -> None:
@@ -260,10 +254,7 @@ class TestRefusedEntries:
                     for place, entry in enumerate(entries)
                     if place not in failed
                 ],
-                "Failed": [
-                    {"Id": str(place), "SenderFault": False, "Code": "InternalError"}
-                    for place in failed
-                ],
+                "Failed": [{"Id": str(place), "SenderFault": False, "Code": "InternalError"} for place in failed],
             },
             {"QueueUrl": self.URL, "Entries": entries},
         )
@@ -281,9 +272,7 @@ class TestRefusedEntries:
 
     @pytest.mark.parametrize("code", ["InternalError", "AccessDenied", "RequestThrottled"])
     def test_a_refused_call_hands_nothing_over(self, client: Any, stub: Stubber, code: str) -> None:
-        stub.add_client_error(
-            "send_message", code, expected_params={"QueueUrl": ANY, "MessageBody": "a"}
-        )
+        stub.add_client_error("send_message", code, expected_params={"QueueUrl": ANY, "MessageBody": "a"})
         with pytest.raises(NotHandedOver, match=code):
             SqsQueues(client).send(self.URL, [Message("a")])
 
@@ -295,9 +284,7 @@ class TestEmbedded:
     def queues(self, state: EmbeddedState) -> EmbeddedQueues:
         return EmbeddedDesk(state).queues
 
-    def test_messages_come_in_the_order_they_become_visible(
-        self, queues: EmbeddedQueues, clock: Clock
-    ) -> None:
+    def test_messages_come_in_the_order_they_become_visible(self, queues: EmbeddedQueues, clock: Clock) -> None:
         queues.send("work", [Message("c", 3), Message("a", 1), Message("b", 1), Message("d", 4)])
         assert queues.next_visible_at() == clock.now() + 1000
         assert queues.receive("work", 10) == []
@@ -307,9 +294,7 @@ class TestEmbedded:
         assert queues.next_visible_at("work") == clock.now() + 1000
         assert queues.next_visible_at("dead") is None
 
-    def test_a_message_comes_back_after_the_visibility_time(
-        self, queues: EmbeddedQueues, clock: Clock
-    ) -> None:
+    def test_a_message_comes_back_after_the_visibility_time(self, queues: EmbeddedQueues, clock: Clock) -> None:
         queues.send("work", [Message("m")])
         sent_at = clock.now()
         [first] = queues.receive("work", 1)
@@ -326,6 +311,13 @@ class TestEmbedded:
         queues.delete("work", second.receipt)
         assert queues.waiting("work") == []
 
+    def test_a_delivery_that_is_over_is_not_deferred(self, queues: EmbeddedQueues, clock: Clock) -> None:
+        queues.send("work", [Message("m")])
+        [late] = queues.receive("work", 1)
+        clock.advance(30)
+        queues.defer("work", late.receipt, 600)
+        assert queues.backlog("work") == Backlog(1, 0, 0)
+
     def test_old_messages_are_dropped(self, queues: EmbeddedQueues, clock: Clock) -> None:
         queues.create("short", QueueShape(retention_seconds=60))
         queues.send("short", [Message("old")])
@@ -334,9 +326,7 @@ class TestEmbedded:
         assert [got.body for got in queues.receive("short", 1)] == ["new"]
         assert [kept.body for kept in queues.waiting("short")] == ["new"]
 
-    def test_many_dead_letters_do_not_hide_a_live_message(
-        self, queues: EmbeddedQueues, clock: Clock
-    ) -> None:
+    def test_many_dead_letters_do_not_hide_a_live_message(self, queues: EmbeddedQueues, clock: Clock) -> None:
         queues.send("again", [Message("poison") for _ in range(25)])
         for _ in range(2):
             assert len(queues.receive("again", 100)) == 25
@@ -344,11 +334,12 @@ class TestEmbedded:
         queues.send("again", [Message("live")])
         assert [got.body for got in queues.receive("again", 10)] == ["live"]
         assert queues.backlog("dead").visible == 25
+        assert queues.receive("dead", 1)[0].receive_count == 1
 
     def test_a_queue_must_have_been_created(self, queues: EmbeddedQueues) -> None:
-        with pytest.raises(UnknownQueueError):
+        with pytest.raises(UnknownQueue):
             queues.send("unknown", [Message("m")])
-        with pytest.raises(UnknownQueueError):
+        with pytest.raises(UnknownQueue):
             queues.receive("unknown", 1)
 
     def test_redrive_needs_both_halves(self) -> None:

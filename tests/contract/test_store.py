@@ -66,9 +66,7 @@ def test_a_commit_writes_several_tables_or_nothing(store: Store) -> None:
     newer = store.commit([Put(ORDER, "2", versions[ORDER])])[ORDER]
 
     with pytest.raises(Conflict):
-        store.commit(
-            [Put(BEN, "3", None), Put(ADA, "3", versions[ADA]), Put(ORDER, "3", versions[ORDER])]
-        )
+        store.commit([Put(BEN, "3", None), Put(ADA, "3", versions[ADA]), Put(ORDER, "3", versions[ORDER])])
 
     assert store.get_many([ADA, BEN, ORDER]) == {
         ADA: Item(ADA, versions[ADA], "1"),
@@ -126,9 +124,7 @@ def test_many_items_come_in_one_answer(store: Store) -> None:
 
     found = store.get_many([*keys, *keys, ORDER, ADA, BEN])
 
-    assert {key: item.body for key, item in found.items()} == {
-        key: key.pk for key in [*keys, ORDER]
-    }
+    assert {key: item.body for key, item in found.items()} == {key: key.pk for key in [*keys, ORDER]}
     assert store.get_many([]) == {}
 
 
@@ -156,9 +152,7 @@ class TestQuery:
             ("", "", ()),
         ],
     )
-    def test_a_range_is_inclusive(
-        self, store: Store, first: str, last: str | None, expected: tuple[str, ...]
-    ) -> None:
+    def test_a_range_is_inclusive(self, store: Store, first: str, last: str | None, expected: tuple[str, ...]) -> None:
         page = store.query("viewers", Range("room", first, last))
         assert tuple(item.key.sk for item in page.items) == expected
         assert page.after is None
@@ -273,10 +267,7 @@ class TestLimits:
             ),
             ([Put(ADA, "b" * MAX_ITEM_BYTES, None)], [], "an item takes at most"),
             (
-                [
-                    Put(Key("viewers", f"v{number}"), "b" * (MAX_COMMIT_BYTES // 11), None)
-                    for number in range(12)
-                ],
+                [Put(Key("viewers", f"v{number}"), "b" * (MAX_COMMIT_BYTES // 11), None) for number in range(12)],
                 [],
                 "a commit takes at most",
             ),

@@ -64,7 +64,7 @@ _SILENCES = (
 )
 
 
-class KeysLeftUnreadError(Exception):
+class KeysLeftUnread(Exception):
     """DynamoDB left keys of a batch read out, round after round: it is throttling."""
 
 
@@ -83,7 +83,7 @@ class DynamoDbBackend:
     def read(self, keys: Sequence[Key]) -> Mapping[Key, Item]:
         """The items that exist: one GetItem for one key, BatchGetItem for more.
 
-        Raises KeysLeftUnreadError, botocore's errors.
+        Raises KeysLeftUnread, botocore's errors.
         """
         if len(keys) == 1:
             return self._read_one(keys[0])
@@ -95,7 +95,7 @@ class DynamoDbBackend:
             self._sleep(pause)
             left = self._read_batch(left, found)
         if left:
-            raise KeysLeftUnreadError(f"{len(found)} of {len(keys)} keys were found until then")
+            raise KeysLeftUnread(f"{len(found)} of {len(keys)} keys were found until then")
         return found
 
     def write(self, puts: Sequence[Put], checks: Sequence[Check], commit_id: str) -> None:
