@@ -1,0 +1,155 @@
+"""The report of a run on a terminal, drawn from a `summary.Summary`; `page` draws the same in HTML.
+
+What came from outside is printed as text, never as markup, and without control characters.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from infra.local import words
+from infra.local.summary import Count, Story, Summary
+from infra.local.words import moment, money, phrase, share, word
+
+# The beginning of a long list; the page shows more of it, JSON all.
+TERMINAL_ROWS = 12
+REASONS_IN_A_ROW = 2
+# A long story keeps its beginning and its end.
+STORY_LINES = 24
+_BAR_CELLS = 40
+_TONES = {"hot": "red", "considering": "yellow", "cold": "blue"}
+_GOOD_ENDS = frozenset(("sent", "delivered"))
+
+
+def print_report(summary: Summary, locale: str, console: Console) -> None:
+    """Print the report; made for 100 columns, on light and dark. Raises ValueError (locale)."""
+    words.check(locale)
+    for part in _parts(summary, locale):
+        console.print(part)
+
+
+def plain(text: str) -> str:
+    """Without control characters: a name must not move the cursor or colour the screen."""
+    return "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
+
+
+def _parts(summary: Summary, locale: str) -> Iterator[RenderableType]:
+    yield _headline(summary, locale)
+    yield _section(word("who_left", locale), _bars(summary.funnel, summary.viewers, locale))
+    if summary.left_alone:
+        unit = word("people", locale)
+        total = sum(reason.count for reason in summary.left_alone)
+        heading = f"{word('why_alone', locale)} ({total} {unit})"
+        yield _section(heading, _bars(summary.left_alone, total, locale))
+    if summary.reminders:
+        yield _section(_listed("reminders", len(summary.reminders), locale), _table(summary, locale))
+    if summary.story:
+        viewer = plain(summary.story.viewer)
+        yield _section(f"{word('story', locale)} ({viewer})", _told(summary.story, locale))
+    yield _section(word("points", locale), _points(summary, locale))
+    events = summary.events
+    told = _figures(locale, accepted=events.accepted, duplicate=events.duplicate, dead=events.dead)
+    yield _section(word("events", locale), told)
+
+
+def _headline(summary: Summary, locale: str) -> RenderableType:
+    period = " – ".join(moment(at, summary.zone, locale) for at in (summary.begins_at, summary.ends_at))
+    lines = Text()
+    for show in summary.shows:
+        lines.append(f"{plain(show)}\n", "bold")
+    lines.append(f"{period} ({summary.zone})\n", "dim")
+    if summary.synthetic:
+        lines.append(f"{word('synthetic_note', locale)}\n", "italic yellow")
+    gap = "" if locale == "zh-CN" else " "
+    lines.append(f"\n{summary.viewers:,} ", "bold")
+    lines.append(word("viewers", locale))
+    lines.append(f"  ·  {summary.ordered_in_show:,} ", "bold")
+    lines.append(word("people_ordered", locale))
+    lines.append(f"  ·  {summary.won_back_orders:,} ", "bold green")
+    lines.append(f"{word('orders_won_back', locale)}{gap}")
+    lines.append(f"({money(summary.won_back_minor, summary.currency)})", "green")
+    title = f"{word('title', locale)} · {plain(summary.shop)}"
+    return Panel(lines, title=Text(title, "bold"), box=box.ROUNDED, padding=(0, 2))
+
+
+def _section(heading: str, body: RenderableType) -> RenderableType:
+    return Group(Text(), Text(heading, "bold"), Padding(body, (0, 0, 0, 2)))
+
+
+def _listed(code: str, count: int, locale: str) -> str:
+    heading = word(code, locale)
+    return f"{heading} ({min(count, TERMINAL_ROWS)} / {count})" if count else heading
+
+
+def _bars(counts: Sequence[Count], whole: int, locale: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(min_width=24, no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(no_wrap=True)
+    most = max((count.count for count in counts), default=0)
+    for count in counts:
+        cells = round(_BAR_CELLS * count.count / most) if most else 0
+        bar = Text("█" * max(cells, 1 if count.count else 0), "cyan")
+        bar.append(f" {share(count.count, whole)}", "dim")
+        grid.add_row(Text(plain(word(count.code, locale))), f"{count.count:,}", bar)
+    return grid
+
+
+def _table(summary: Summary, locale: str) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    for code in ("viewer", "playbook", "why", "due", "outcome"):
+        table.add_column(word(code, locale), overflow="fold", no_wrap=code == "due")
+    for row in summary.reminders[:TERMINAL_ROWS]:
+        good = row.outcome in _GOOD_ENDS
+        warm = Text(plain(word(row.temperature, locale)), _TONES.get(row.temperature, ""))
+        because = words.why(row.because[:REASONS_IN_A_ROW], locale)
+        title = words.playbook_title(summary, row.playbook, locale)
+        table.add_row(
+            Text(plain(row.viewer)),
+            Text(plain(f"{title} · {word(row.channel, locale)}")),
+            Text.assemble(warm, words.colon(locale) if because else "", plain(because)),
+            Text(moment(row.due, row.zone, locale)),
+            Text(plain(words.ending(row, locale)), "green" if good else "dim"),
+        )
+    return table
+
+
+def _told(story: Story, locale: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(max_width=28)
+    grid.add_column(style="dim")
+    lines = story.lines
+    left_out = len(lines) - STORY_LINES
+    for index, line in enumerate(lines):
+        if left_out > 0 and STORY_LINES // 2 <= index < STORY_LINES // 2 + left_out:
+            continue
+        what, detail = plain(words.happened(line, locale)), plain(words.detail(line, locale))
+        grid.add_row(moment(line.at, story.zone, locale), Text(what), Text(detail))
+        if left_out > 0 and index == STORY_LINES // 2 - 1:
+            grid.add_row("", Text(phrase("more_rows", left_out, locale), "dim"), "")
+    return grid
+
+
+def _points(summary: Summary, locale: str) -> RenderableType:
+    ledger = summary.ledger
+    verdict = ("balanced", "green") if ledger.balances else ("not_balanced", "bold red")
+    earned, taken, left = ledger.earned, ledger.reversed, ledger.balance_sum
+    points = _figures(locale, earned=earned, reversed=taken, balance_sum=left)
+    points.append(word(verdict[0], locale), verdict[1])
+    return Group(points, _figures(locale, entries=ledger.entries))
+
+
+def _figures(locale: str, **counts: int) -> Text:
+    text = Text()
+    for code, count in counts.items():
+        text.append(f"{word(code, locale)} ").append(f"{count:,}   ", "bold")
+    return text

@@ -1,0 +1,264 @@
+"""The words of the report, in English and Chinese: one table, so that no locale lacks a word.
+
+A word with `{n}` takes its number in the middle; one without gets "×2" behind it from two on. Codes
+that are not here are shown as they are: a new reason is better read raw than not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from aftershow.model.instants import at_zone
+from aftershow.model.money import display
+from infra.local.summary import Because, ReminderRow, StoryLine, Summary
+
+LOCALES = ("en", "zh-CN")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# By code, in the order of LOCALES.
+WORDS: Mapping[str, tuple[str, str]] = {
+    # The funnel.
+    "watched": ("watched", "看过直播"),
+    "no_order": ("left without ordering", "未下单离开"),
+    "almost_bought": ("almost bought", "差一点就买"),
+    "reachable": ("may be written to", "可以触达"),
+    "reminded": ("reminded", "已提醒"),
+    "left_alone": ("left alone", "不打扰"),
+    "clicked": ("came back", "点开回来"),
+    "won_back": ("won back", "追回下单"),
+    "ordered_in_show": ("ordered in the show", "直播中下单"),
+    # Temperature.
+    "hot": ("hot", "很想买"),
+    "considering": ("considering", "在考虑"),
+    "cold": ("cold", "兴趣淡"),
+    # What the intent was read from.
+    "watched_minutes": ("watched {n} min", "看了 {n} 分钟"),
+    "in_cart": ("{n} in the cart", "购物车 {n} 件"),
+    "taken_out": ("took out of the cart", "移出购物车"),
+    "checkout_started": ("began to check out", "开始结账"),
+    "payment_entered": ("entered a payment", "填了支付信息"),
+    "products_clicked": ("clicked products", "点开商品"),
+    "products_viewed": ("viewed products", "浏览商品"),
+    "coupon_tried": ("tried a coupon", "用了优惠码"),
+    "coupon_denied": ("coupon refused", "优惠码被拒"),
+    "wished": ("saved for later", "加入收藏"),
+    "asked_price": ("asked the price", "问价格"),
+    "asked_shipping": ("asked about shipping", "问运费物流"),
+    "asked_promotion": ("asked about offers", "问优惠"),
+    "asked_quality": ("asked about quality", "问质量"),
+    "asked_stock": ("asked about stock", "问库存"),
+    "asked_trust": ("asked if it is genuine", "问是否正品"),
+    "hesitated": ("hesitated", "犹豫"),
+    "searched": ("searched", "搜索"),
+    "compared": ("compared", "比较商品"),
+    "liked": ("liked", "点赞"),
+    "commented": ("commented", "发弹幕"),
+    "shared": ("shared", "分享"),
+    "replay_watched": ("watched the replay", "看了回放"),
+    "polled": ("voted", "参与投票"),
+    "reserved": ("reserved the show", "预约直播"),
+    "first_order": ("first order", "首次下单"),
+    # How a reminder ends.
+    "open": ("open", "待发"),
+    "pending": ("open", "待发"),
+    "sending": ("being sent", "发送中"),
+    "sent": ("sent", "已发送"),
+    "delivered": ("delivered", "已送达"),
+    "failed": ("failed", "失败"),
+    "skipped": ("not sent", "未发送"),
+    "cancelled": ("cancelled", "已取消"),
+    "unknown": ("unknown", "结果不明"),
+    # Why not, and why later.
+    "ordered": ("has ordered", "已经下单"),
+    "unfollowed": ("unfollowed the host", "取消关注主播"),
+    "opted_out": ("opted out", "已退订"),
+    "no_consent": ("no consent", "未授权营销信息"),
+    "no_address": ("no address", "没有联系方式"),
+    "no_identity": ("never identified", "始终匿名"),
+    "suppressed": ("address suppressed", "地址已停用"),
+    "bounced": ("address bounced", "地址退信"),
+    "complained": ("complained", "投诉垃圾邮件"),
+    "erased": ("data erased", "资料已删除"),
+    "capped": ("enough messages already", "已达频次上限"),
+    "quiet": ("quiet hours", "免打扰时段"),
+    "expired": ("too late", "已过期"),
+    "no_moment": ("no moment before the deadline", "截止前没有合适时间"),
+    "playbook_stopped": ("playbook stopped", "策略已停用"),
+    "show_cancelled": ("show cancelled", "直播已取消"),
+    "series_over": ("series is over", "系列已发完"),
+    "not_wanted": ("no longer wanted", "不再需要"),
+    "no_playbook": ("no playbook fits", "没有适用策略"),
+    "holdout": ("control group", "对照组"),
+    "budget": ("budget used up", "预算用完"),
+    "no_word_from_provider": ("no word from the provider", "服务商无回执"),
+    "orders_late": ("orders are still coming in", "订单仍在入账"),
+    "channel_down": ("channel is down", "渠道故障"),
+    "channel_not_in_use": ("channel not in use", "渠道未启用"),
+    "template": ("template can't be filled", "模板无法填充"),
+    "throttled": ("provider is busy", "服务商限流"),
+    # Channels and classes of messages.
+    "email": ("e-mail", "邮件"),
+    "sms": ("SMS", "短信"),
+    "push": ("push", "推送"),
+    "wechat": ("WeChat", "微信"),
+    "wecom": ("WeCom", "企业微信"),
+    "webhook": ("webhook", "Webhook"),
+    "file": ("file", "文件"),
+    "marketing": ("marketing", "营销"),
+    "service": ("service", "服务"),
+    # A viewer's story.
+    "entered": ("came into the room", "进入直播间"),
+    "left": ("left the room", "离开直播间"),
+    "added": ("put into the cart", "加入购物车"),
+    "identified": ("signed in", "登录"),
+    "merged": ("recognised as one person", "识别为同一人"),
+    "consented": ("agreed to messages", "同意接收信息"),
+    "withdrawn": ("withdrew consent", "撤回同意"),
+    "show_ended": ("the show ended", "直播结束"),
+    "planned": ("reminder planned", "计划提醒"),
+    "channel": ("channel chosen", "选择渠道"),
+    "moment": ("moment chosen", "选择时间"),
+    "moved": ("moved", "改期"),
+    "claimed": ("checked again, claimed", "复核并占用"),
+    "later": ("put off", "推迟"),
+    "opened": ("opened the message", "打开信息"),
+    "unsubscribed": ("unsubscribed", "退订"),
+    "order": ("ordered", "下单"),
+    "order_completed": ("ordered", "下单"),
+    "order_updated": ("order changed", "订单变更"),
+    "refunded": ("refunded", "退款"),
+    "order_cancelled": ("order cancelled", "订单取消"),
+    "points_earned": ("{n} points", "积分 {n}"),
+    "points_reversed": ("{n} points taken back", "扣回积分 {n}"),
+    # Headings and sentences of the report itself.
+    "title": ("After the show", "下播之后"),
+    "synthetic_note": (
+        "Synthetic: a generated show with invented viewers. The decisions are real.",
+        "模拟数据：直播和观众由程序生成；决策由真实流程作出。",
+    ),
+    "people_ordered": ("ordered in the show", "人直播中下单"),
+    "viewers": ("viewers", "位观众"),
+    "orders_won_back": ("orders won back", "单被追回"),
+    "of_them": ("of all viewers", "占全部观众"),
+    "who_left": ("Who left, who came back", "谁离开了，谁回来了"),
+    "why_alone": ("Left alone, and why", "没有打扰的人，以及原因"),
+    "people": ("people", "人"),
+    "reminders": ("Reminders", "提醒"),
+    "non_orderers": ("Who did not order", "未下单的观众"),
+    "messages": ("Messages sent", "已发出的信息"),
+    "story": ("One viewer's story", "一位观众的故事"),
+    "points": ("Points", "积分"),
+    "events": ("Events", "事件"),
+    "viewer": ("viewer", "观众"),
+    "intent": ("intent", "意向"),
+    "why": ("why", "原因"),
+    "playbook": ("playbook", "策略"),
+    "by": ("channel", "渠道"),
+    "due": ("due (local)", "计划（当地）"),
+    "outcome": ("outcome", "结果"),
+    "when": ("when (local)", "时间（当地）"),
+    "subject": ("subject", "标题"),
+    "reach": ("reachable", "能否触达"),
+    "yes": ("yes", "可以"),
+    "accepted": ("accepted", "已接收"),
+    "duplicate": ("known already", "重复"),
+    "dead": ("set aside with a reason", "拒收并留因"),
+    "earned": ("earned", "获得"),
+    "reversed": ("taken back", "扣回"),
+    "balance_sum": ("balance of all accounts", "账户余额合计"),
+    "entries": ("ledger entries", "记账笔数"),
+    "balanced": ("the books balance", "账目相符"),
+    "not_balanced": ("the books do not balance", "账目不符"),
+    "more_rows": ("{n} more, in the JSON output", "另有 {n} 行，见 JSON 输出"),
+    "none": ("none", "无"),
+}
+
+
+def check(locale: str) -> None:
+    """Raises ValueError for a locale that has no words."""
+    if locale not in LOCALES:
+        message = f"no such locale: {locale} (there are {', '.join(LOCALES)})"
+        raise ValueError(message)
+
+
+def word(code: str, locale: str) -> str:
+    """The word for `code`; a code that is not known is its own word."""
+    known = WORDS.get(code)
+    return known[LOCALES.index(locale)] if known else code
+
+
+def phrase(code: str, amount: int | None, locale: str) -> str:
+    """A word with its number, as people say it: "asked the price ×2", "watched 14 min"."""
+    text = word(code, locale)
+    if "{n}" in text:
+        return " ".join(text.replace("{n}", "" if amount is None else f"{amount:,}").split())
+    return f"{text} ×{amount:,}" if amount is not None and amount > 1 else text
+
+
+def compound(code: str, locale: str) -> str:
+    """The words of codes that are joined by a colon: "skipped: ordered"."""
+    first, joined, rest = code.partition(": ")
+    return _joined(first, rest, locale) if joined else word(first, locale)
+
+
+def colon(locale: str) -> str:
+    """What stands between a word and its explanation."""
+    return "：" if locale == "zh-CN" else ": "
+
+
+def _joined(code: str, reason: str, locale: str) -> str:
+    return f"{word(code, locale)}{colon(locale)}{word(reason, locale)}"
+
+
+def moment(at: int, zone: str, locale: str) -> str:
+    """A moment on a wall clock of `zone`, to the minute."""
+    local = at_zone(at, zone)
+    day = f"{local.day} {_MONTHS[local.month - 1]}"
+    if locale == "zh-CN":
+        day = f"{local.month}月{local.day}日"
+    return f"{day} {local:%H:%M}"
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount with its currency's code: 1,234.50 CNY."""
+    return f"{Decimal(display(minor, currency)):,} {currency}"
+
+
+def share(count: int, of: int) -> str:
+    """A share in whole per cent; below one of them it says so."""
+    percent = 100 * count / of if of else 0
+    return "<1 %" if 0 < percent < 1 else f"{percent:.0f} %"
+
+
+def why(because: Sequence[Because], locale: str) -> str:
+    """Reasons in a row."""
+    comma = "、" if locale == "zh-CN" else ", "
+    return comma.join(phrase(reason.code, reason.amount, locale) for reason in because)
+
+
+def playbook_title(summary: Summary, playbook: str, locale: str) -> str:
+    """The operators' title of a playbook, else its id."""
+    return summary.playbooks.get(playbook, {}).get(locale) or playbook
+
+
+def ending(row: ReminderRow, locale: str) -> str:
+    """How a reminder ended, with the reason where it says more than the outcome."""
+    if row.outcome is None:
+        return word("open", locale)
+    if row.reason is None or row.reason == row.outcome:
+        return word(row.outcome, locale)
+    return _joined(row.outcome, row.reason, locale)
+
+
+def happened(line: StoryLine, locale: str) -> str:
+    """What a line of a story tells."""
+    if line.amount is None:
+        return compound(line.code, locale)
+    return phrase(line.code, line.amount, locale)
+
+
+def detail(line: StoryLine, locale: str) -> str:
+    """What else a line of a story says: its own words, then the reasons."""
+    because = why(line.because, locale)
+    return " · ".join(text for text in (line.detail, because) if text)
