@@ -29,6 +29,10 @@ class Crashed(BaseException):
     """The process that ran a function is gone. No code of the function can act on it."""
 
 
+class ImpossibleFault(BaseException):
+    """The test asks for a fault that this call can't have: its mistake, so no function may catch it."""
+
+
 class Fault(Enum):
     """What may go wrong at a call."""
 
@@ -100,7 +104,7 @@ class Faults:
             return action()
         if self.kind not in call.faults:
             message = f"{self.kind} can't happen at {call}"
-            raise ValueError(message)
+            raise ImpossibleFault(message)
         self.happened = call
         return self._break(line, action, lost)
 

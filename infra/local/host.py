@@ -137,7 +137,7 @@ class LocalHost:
         self._gateway = Gateway(self.template.routes, self.template.cors_origins)
         watch = QueueWatch(self.queues, self._traffic)
         self._reports = ReportWorker(self.queues, watch, self._clock, self._buses)
-        self._ses = LocalSes(self.mailbox, self._clock, self._source, self.template.email_events, self._report)
+        self.ses = LocalSes(self.mailbox, self._clock, self._source, self.template.email_events, self._report)
         self._warm = {each.name: self._warmed(each) for each in self.template.functions}
         self._workers = self._make_workers(watch)
 
@@ -271,7 +271,7 @@ class LocalHost:
             # Here, since it loads the SDK: most runs of a command don't need it.
             from aftershow.adapters.ses import SesChannel
 
-            return SesChannel(self._ses, settings.sender, environment["CONFIGURATION_SET"])
+            return SesChannel(self.ses, settings.sender, environment.get("CONFIGURATION_SET", ""))
 
         def file() -> Channel:
             return FileChannel(Path(settings.message_folder))

@@ -1,0 +1,532 @@
+"""The local host does between the functions what AWS does, on a virtual clock."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aftershow.ports.queues import Message
+from aftershow.ports.store import Key, OutboxEvent, Put
+from infra.local.host import LocalHost
+from infra.local.invoking import NoHandlerError
+from tests.functional.tiny import MINUTE, START, fresh_state, logged, tiny_host
+
+HOUR = 60 * MINUTE
+
+# Logs every event that it gets, as JSON.
+LOOK = """
+    import json
+
+    def handle(event, context, ports):
+        ports.log.info("got", event=json.dumps(event))
+        return {"batchItemFailures": []}
+"""
+# Fails for the messages whose body says so.
+PICKY = """
+    def handle(event, context, ports):
+        failed = []
+        for record in event["Records"]:
+            count = record["attributes"]["ApproximateReceiveCount"]
+            ports.log.info("tried", body=record["body"], count=count, at=ports.now())
+            if "bad" in record["body"]:
+                failed.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": failed}
+"""
+# Publishes what rows carry, and breaks on a row that says so.
+RELAY = """
+    import json
+
+    from aftershow.ports.bus import BusEvent
+
+    def handle(event, context, ports):
+        images = [record["dynamodb"]["NewImage"] for record in event["Records"]]
+        ports.log.info("read", rows=[image["pk"]["S"] for image in images], at=ports.now())
+        if any("poison" in image["pk"]["S"] for image in images):
+            raise RuntimeError("poison")
+        for image in images:
+            for kind, detail in json.loads(image["events"]["S"]):
+                ports.bus.publish([BusEvent("id", kind, detail)])
+"""
+
+
+def send(host: LocalHost, *bodies: str, queue: str = "WorkQueue", delay_seconds: int = 0) -> None:
+    """Messages from outside."""
+    host.ports("worker").queues.send(queue, [Message(body, delay_seconds) for body in bodies])
+
+
+def put(host: LocalHost, name: str, *events: OutboxEvent, index: str | None = None) -> None:
+    """A row from outside."""
+    key = Key("things", name)
+    item = host.store.get(key)
+    place = (index, name) if index else None
+    host.store.commit([Put(key, "{}", item.version if item else None, events, place)])
+
+
+def made(size: str) -> OutboxEvent:
+    """An event for the tiny deployment's rule."""
+    return OutboxEvent("Made", json.dumps({"size": size}))
+
+
+def seen(host: LocalHost) -> list[dict[str, Any]]:
+    """The events that LOOK got."""
+    return [json.loads(fields["event"]) for fields in logged(host, "got")]
+
+
+# ---- HTTP
+
+
+def test_a_request_becomes_the_event_of_an_http_api(tmp_path: Path) -> None:
+    """Payload format 2.0: names in lower case, parameters decoded, duplicates joined."""
+    host = tiny_host(tmp_path, {"web": LOOK})
+    headers = {"Content-Type": "application/json", "User-Agent": "probe", "Cookie": "a=1; b=2"}
+    host.request("POST", "/things/red%20tea", headers, '{"x": "茶"}'.encode(), "q=1&q=2&e=")
+    [event] = seen(host)
+    assert event["version"] == "2.0"
+    assert event["routeKey"] == "POST /things/{name}"
+    assert event["rawPath"] == "/things/red%20tea"
+    assert event["pathParameters"] == {"name": "red tea"}
+    assert event["rawQueryString"] == "q=1&q=2&e="
+    assert event["queryStringParameters"] == {"q": "1,2", "e": ""}
+    assert event["cookies"] == ["a=1", "b=2"]
+    assert event["headers"]["content-type"] == "application/json"
+    assert "cookie" not in event["headers"]
+    assert event["body"] == '{"x": "茶"}'
+    assert event["isBase64Encoded"] is False
+    context = event["requestContext"]
+    assert context["timeEpoch"] == START
+    assert context["http"]["method"] == "POST"
+    assert context["http"]["userAgent"] == "probe"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"content-type": "application/x-www-form-urlencoded"}, b"List-Unsubscribe=One-Click"),
+        ({"content-type": "application/json"}, b"\xff\xfe"),
+        ({"content-type": "application/json", "Content-Encoding": "gzip"}, b"{}"),
+        ({}, b"plain"),
+    ],
+)
+def test_what_is_not_declared_text_comes_as_base64(tmp_path: Path, headers: dict[str, str], body: bytes) -> None:
+    """As API Gateway does it: by content type, and a form is no text to it."""
+    host = tiny_host(tmp_path, {"web": LOOK})
+    host.request("POST", "/things/a", headers, body)
+    [event] = seen(host)
+    assert event["isBase64Encoded"] is True
+    assert base64.b64decode(event["body"]) == body
+
+
+def test_answers_become_replies(tmp_path: Path) -> None:
+    """Text, bytes, and an answer without a status, which is the body of a success."""
+    answers = """
+        def handle(event, context, ports):
+            return {
+                "text": {"statusCode": 201, "headers": {"X-Y": "z"}, "body": "茶"},
+                "bytes": {"statusCode": 200, "body": "/w==", "isBase64Encoded": True},
+                "bare": {"hello": 1},
+            }[event["pathParameters"]["name"]]
+    """
+    host = tiny_host(tmp_path, {"web": answers})
+    text = host.request("GET", "/things/text", {})
+    assert (text.status, text.body.decode(), text.headers["x-y"]) == (201, "茶", "z")
+    assert host.request("GET", "/things/bytes", {}).body == b"\xff"
+    bare = host.request("GET", "/things/bare", {})
+    assert (bare.status, json.loads(bare.body)) == (200, {"hello": 1})
+
+
+def test_what_the_gateway_answers_by_itself(tmp_path: Path) -> None:
+    """Unknown routes, a function that fails, a body that is too large, a browser's question."""
+    host = tiny_host(tmp_path, {"web": "def handle(event, context, ports):\n    1 / 0\n"})
+    assert host.request("GET", "/nothing", {}).status == 404
+    assert host.request("DELETE", "/things/a", {}).status == 404
+    assert host.request("GET", "/things/a/b", {}).status == 404
+    failed = host.request("GET", "/things/a", {})
+    assert (failed.status, failed.body) == (500, b'{"message": "Internal Server Error"}')
+    assert [line.fields["error"] for line in host.errors] == ["ZeroDivisionError"]
+    large = b"x" * (10 * 1024 * 1024 + 1)
+    assert host.request("POST", "/things/a", {}, large).status == 413
+    origin = {"Origin": "https://shop.example"}
+    allowed = host.request("OPTIONS", "/things/a", origin)
+    assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (
+        204,
+        "https://shop.example",
+    )
+    strange = host.request("OPTIONS", "/things/a", {"Origin": "https://other.example"})
+    assert "access-control-allow-origin" not in strange.headers
+
+
+# ---- Queues
+
+
+def test_a_batch_has_the_shape_of_sqs(tmp_path: Path) -> None:
+    """With what a function needs to find the queue and to name a message."""
+    host = tiny_host(tmp_path, {"worker": LOOK})
+    send(host, "hello")
+    host.drain()
+    [[record]] = [event["Records"] for event in seen(host)]
+    assert record["body"] == "hello"
+    assert record["eventSourceARN"] == "arn:aws:sqs:local:000000000000:WorkQueue"
+    assert record["attributes"]["ApproximateReceiveCount"] == "1"
+    assert record["attributes"]["SentTimestamp"] == str(START)
+    assert record["receiptHandle"]
+    assert host.ports("worker").settings.queue_named(record["eventSourceARN"]) == "WorkQueue"
+
+
+def test_only_failed_messages_come_again_until_the_dead_letter_queue(tmp_path: Path) -> None:
+    """After the queue's time-out, three times; its neighbour is done at once."""
+    host = tiny_host(tmp_path, {"worker": PICKY})
+    send(host, "good", "bad")
+    host.run_until(START + HOUR)
+    assert [(line["body"], line["count"], line["at"] - START) for line in logged(host, "tried")] == [
+        ("good", "1", 0),
+        ("bad", "1", 0),
+        ("bad", "2", MINUTE),
+        ("bad", "3", 2 * MINUTE),
+    ]
+    assert host.queues.waiting("WorkQueue") == []
+    assert [message.body for message in host.queues.waiting("DeadQueue")] == ["bad"]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "raise RuntimeError",
+        "return {'batchItemFailures': [{'itemIdentifier': 'unknown'}]}",
+        "return {'batchItemFailures': [{'itemIdentifier': ''}]}",
+        "return {'batchItemFailures': [{'other': 'key'}]}",
+        "return {'not': {'json'}}",
+        "return 'text'",
+    ],
+)
+def test_a_failed_or_unreadable_answer_brings_the_whole_batch_back(tmp_path: Path, ending: str) -> None:
+    """As Lambda takes it."""
+    source = f"""
+        def handle(event, context, ports):
+            ports.log.info("tried", messages=len(event["Records"]))
+            {ending}
+    """
+    host = tiny_host(tmp_path, {"worker": source})
+    send(host, "a", "b")
+    host.advance(MINUTE)
+    assert host.tally["tried.messages"] == 4
+
+
+@pytest.mark.parametrize("answer", ["None", "{}", "{'batchItemFailures': None}"])
+def test_an_empty_answer_is_success(tmp_path: Path, answer: str) -> None:
+    """As Lambda takes it."""
+    source = f"def handle(event, context, ports):\n    return {answer}\n"
+    host = tiny_host(tmp_path, {"worker": source})
+    send(host, "a", "b")
+    host.drain()
+    assert host.queues.waiting("WorkQueue") == []
+
+
+def test_a_delay_and_a_deferral_are_kept_to_the_second(tmp_path: Path) -> None:
+    """A deferred message comes at its own time, not the queue's."""
+    source = """
+        def handle(event, context, ports):
+            [record] = event["Records"]
+            ports.log.info("tried", at=ports.now())
+            if record["attributes"]["ApproximateReceiveCount"] == "1":
+                ports.queues.defer("WorkQueue", record["receiptHandle"], 7)
+                return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    """
+    host = tiny_host(tmp_path, {"worker": source})
+    send(host, "later", delay_seconds=90)
+    host.run_until(START + HOUR)
+    moments = [line["at"] - START for line in logged(host, "tried")]
+    assert moments == [90_000, 97_000]
+
+
+# ---- Rules
+
+
+def test_rules_fill_the_queues_that_they_name(tmp_path: Path) -> None:
+    """With EventBridge's event around the detail; what matches no rule is gone."""
+    host = tiny_host(tmp_path, {"relay": RELAY})
+    put(host, "a", made("large"), made("small"))
+    host.drain()
+    [message] = host.queues.waiting("CopyQueue")
+    event = json.loads(message.body)
+    assert event["detail"] == {"size": "large"}
+    assert event["detail-type"] == "Made"
+    assert event["source"] == "aftershow"
+    assert event["time"] == "2026-03-06T11:00:00Z"
+    assert event["version"] == "0"
+
+
+# ---- Streams
+
+
+def test_a_stream_brings_only_rows_that_pass_the_filter(tmp_path: Path) -> None:
+    """In DynamoDB's own form, with the image before and after."""
+    host = tiny_host(tmp_path, {"relay": LOOK})
+    put(host, "silent")
+    put(host, "a", made("large"))
+    put(host, "a", made("small"))
+    host.drain()
+    records = [record for event in seen(host) for record in event["Records"]]
+    assert [record["eventName"] for record in records] == ["INSERT", "MODIFY"]
+    change = records[1]["dynamodb"]
+    assert change["Keys"] == {"pk": {"S": "a"}, "sk": {"S": "-"}}
+    assert change["OldImage"]["n"] == {"N": "1"}
+    assert change["NewImage"]["n"] == {"N": "2"}
+    assert change["SequenceNumber"] > records[0]["dynamodb"]["SequenceNumber"]
+    assert records[1]["eventSourceARN"].split("/")[1] == "ThingsTable"
+
+
+def test_a_poison_record_is_parted_from_its_neighbours_and_given_up(tmp_path: Path) -> None:
+    """Halves, retries with pauses, then the on-failure destination; later records wait."""
+    host = tiny_host(tmp_path, {"relay": RELAY})
+    for name in ("a", "b", "poison", "c", "d"):
+        put(host, name, made("large"))
+    host.run_until(START + HOUR)
+    tries = [line["rows"] for line in logged(host, "read")]
+    assert tries == [
+        ["a", "b", "poison", "c"],
+        ["a", "b"],
+        ["poison", "c"],
+        ["poison"],
+        ["poison"],
+        ["poison"],
+        ["c"],
+        ["d"],
+    ]
+    [given_up] = host.failed_batches
+    assert given_up.destination == "FailuresBucket"
+    assert given_up.reason == "the retries are used up"
+    assert given_up.event["Records"][0]["dynamodb"]["NewImage"]["pk"] == {"S": "poison"}
+    assert len(host.queues.waiting("CopyQueue")) == 4
+
+
+def test_records_that_are_too_old_are_given_up_unseen(tmp_path: Path) -> None:
+    """A function that is down for longer than the mapping's age loses them to the destination."""
+    host = tiny_host(tmp_path, {"relay": LOOK})
+    put(host, "a", made("large"))
+    # The clock jumps without anybody reading the stream.
+    host.ports("worker").sleep(2 * 3600)
+    host.drain()
+    assert seen(host) == []
+    assert [batch.reason for batch in host.failed_batches] == ["the records are too old"]
+
+
+def test_expired_items_are_removed_once_a_day(tmp_path: Path) -> None:
+    """Without an image after, so the relay's filter keeps the removal out."""
+    host = tiny_host(tmp_path)
+    expires_at = START // 1000 + 3600
+    host.store.commit([Put(Key("things", "a"), "{}", None, expires_at=expires_at)])
+    host.run_until(START + 2 * HOUR)
+    assert host.store.get(Key("things", "a")) is not None
+    host.run_until(START + 24 * HOUR)
+    assert host.store.get(Key("things", "a")) is None
+    assert host.tally["relayed.records"] == 0
+
+
+# ---- Schedules
+
+
+def test_every_tick_is_run_where_the_function_promises_nothing(tmp_path: Path) -> None:
+    """At whole minutes."""
+    source = """
+        def handle(event, context, ports):
+            ports.log.info("tick", time=event["time"], calls=1)
+    """
+    host = tiny_host(tmp_path, {"ticker": source}, start_at=START + 20_000)
+    host.run_until(START + HOUR)
+    assert host.tally["tick.calls"] == 60
+    assert logged(host, "tick")[0]["time"] == "2026-03-06T11:01:00Z"
+
+
+DUE = """
+    from aftershow.ports.store import Range
+
+    def handle(event, context, ports):
+        rows = ports.store.query_index("things", Range("due")).rows
+        moments = [int(row.sk) for row in rows]
+        ports.log.info("tick", at=ports.now())
+        return {"next_due": min((each for each in moments if each > ports.now()), default=None)}
+"""
+
+
+def ticks(host: LocalHost) -> list[int]:
+    """When the ticker was called, in minutes since the start."""
+    return [(line["at"] - START) // MINUTE for line in logged(host, "tick")]
+
+
+def test_ticks_are_skipped_until_the_promised_moment(tmp_path: Path) -> None:
+    """Three months of minutes cost a few calls; what is planned meanwhile is noticed."""
+    host = tiny_host(tmp_path, {"ticker": DUE})
+    put(host, f"{START + 90 * MINUTE:015d}", index="due")
+    host.run_until(START + 2 * 60 * MINUTE + 30_000)
+    assert ticks(host) == [1, 90]
+    # An entry of the index wakes the ticker at the next whole minute; a row without one doesn't.
+    put(host, "silent")
+    host.run_until(START + 130 * MINUTE + 30_000)
+    assert ticks(host) == [1, 90]
+    put(host, f"{START + 3 * 60 * MINUTE:015d}", index="due")
+    host.run_until(START + 90 * 24 * HOUR)
+    assert ticks(host) == [1, 90, 131, 180]
+
+
+def test_a_function_that_sleeps_moves_the_clock_and_delays_ticks(tmp_path: Path) -> None:
+    """Ticks that were missed meanwhile become one."""
+    sleeper = """
+        def handle(event, context, ports):
+            ports.sleep(9.5)
+            ports.log.info("slept", left=context.get_remaining_time_in_millis())
+    """
+    tick = "def handle(event, context, ports):\n    ports.log.info('tick', at=ports.now())\n"
+    host = tiny_host(tmp_path, {"worker": sleeper, "ticker": tick}, start_at=START + 55_000)
+    for place in range(20):
+        send(host, f"message {place}")
+        host.drain()
+    assert host.now == START + 55_000 + 20 * 9_500
+    assert {line["left"] for line in logged(host, "slept")} == {500}
+    assert len(ticks(host)) == 4
+
+
+def test_a_function_that_runs_out_of_time_is_stopped(tmp_path: Path) -> None:
+    """Its message comes again, and its `finally` can't act."""
+    source = """
+        from aftershow.ports.queues import Message
+
+        def handle(event, context, ports):
+            try:
+                ports.sleep(11)
+            finally:
+                ports.queues.send("CopyQueue", [Message("too late")])
+    """
+    host = tiny_host(tmp_path, {"worker": source})
+    send(host, "work")
+    host.drain()
+    assert host.now == START + 10_000
+    [error] = host.errors
+    assert (error.message, error.fields["late"]) == ("ended before its end", True)
+    assert host.queues.waiting("CopyQueue") == []
+    assert [message.receive_count for message in host.queues.waiting("WorkQueue")] == [1]
+
+
+# ---- The run as a whole
+
+
+COUNT = """
+    import json
+
+    from aftershow.ports.store import Key, Put
+
+    def handle(event, context, ports):
+        for record in event["Records"]:
+            key = Key("things", record["body"])
+            item = ports.store.get(key)
+            ports.store.commit([Put(key, "{}", item.version if item else None)])
+            ports.log.info("worked", id=ports.new_id(), chance=ports.random(), messages=1)
+            ports.log.info("known", version=ports.store.get(key).version.commit)
+"""
+
+
+def test_equal_runs_are_equal(tmp_path: Path) -> None:
+    """Ids, chance and moments follow from the seed; another seed gives others."""
+
+    def lines(seed: int) -> list[Any]:
+        host = tiny_host(tmp_path, {"worker": COUNT}, seed=seed)
+        for place in range(30):
+            send(host, f"message {place}", delay_seconds=place)
+        host.run_until(START + HOUR)
+        return list(host.log_lines)
+
+    assert lines(7) == lines(7)
+    assert lines(7) != lines(8)
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Clock, messages, streams' positions and the source of ids stand in the file."""
+    path = tmp_path / "local.db"
+    state = fresh_state(path)
+    host = tiny_host(tmp_path, {"worker": COUNT, "relay": RELAY}, state=state)
+    send(host, "first")
+    put(host, "a", made("large"))
+    host.run_until(START + HOUR)
+    send(host, "second", delay_seconds=600)
+    put(host, "b", made("large"))
+    host.close()
+    state.close()
+
+    later = fresh_state(path)
+    again = tiny_host(tmp_path, {"worker": COUNT, "relay": RELAY}, state=later, start_at=None)
+    assert again.now == START + HOUR
+    again.run_until(START + 2 * HOUR)
+    assert [line["rows"] for line in logged(again, "read")] == [["b"]]
+    [second] = logged(again, "worked")
+    [first] = logged(host, "worked")
+    assert second["id"] != first["id"]
+    assert again.store.get(Key("things", "second")) is not None
+    later.close()
+
+
+def test_a_killed_run_uses_no_id_twice_and_loses_a_minute_at_most(tmp_path: Path) -> None:
+    """Nobody called close."""
+    path = tmp_path / "local.db"
+    state = fresh_state(path)
+    host = tiny_host(tmp_path, state=state)
+    ids = {host.ports("worker").new_id() for _ in range(100)}
+    host.run_until(START + HOUR + 59_999)
+    state.close()
+    later = fresh_state(path)
+    again = tiny_host(tmp_path, state=later, start_at=None)
+    assert START + HOUR <= again.now <= START + HOUR + 59_999
+    assert again.ports("worker").new_id() not in ids
+    later.close()
+
+
+def test_integers_of_info_lines_are_summed(tmp_path: Path) -> None:
+    """Not truths, not texts, and not the lines of other levels."""
+    source = """
+        def handle(event, context, ports):
+            ports.log.info("done", messages=2, good=True, name="x")
+            ports.log.warning("odd", messages=5)
+    """
+    host = tiny_host(tmp_path, {"worker": source})
+    send(host, "a")
+    host.drain()
+    assert host.tally == {"done.messages": 2}
+
+
+def test_what_a_warm_function_remembers_ends_with_its_process(tmp_path: Path) -> None:
+    """An exception leaves the process as it is; running out of time ends it."""
+    source = """
+        def handle(event, context, ports):
+            ports.log.info("remembered", before=len(ports.memory))
+            ports.memory[event["Records"][0]["body"]] = (0, None)
+            if event["Records"][0]["body"] == "raise":
+                raise RuntimeError
+            if event["Records"][0]["body"] == "sleep":
+                ports.sleep(60)
+    """
+    host = tiny_host(tmp_path, {"worker": source})
+    for body in ("a", "raise", "b", "sleep", "c"):
+        send(host, body)
+        host.drain()
+    assert [line["before"] for line in logged(host, "remembered")][:5] == [0, 1, 2, 3, 0]
+
+
+def test_progress_is_told_and_time_never_goes_back(tmp_path: Path) -> None:
+    """At every step, the last one included."""
+    moments: list[int] = []
+    host = tiny_host(tmp_path)
+    send(host, "a", delay_seconds=30)
+    host.run_until(START + HOUR, moments.append)
+    assert moments == sorted(moments)
+    assert moments[-1] == START + HOUR == host.now
+    host.run_until(START)
+    assert host.now == START + HOUR
+
+
+def test_a_folder_without_a_handler_is_named(tmp_path: Path) -> None:
+    """That is nothing to retry."""
+    host = tiny_host(tmp_path, {"web": "handler = None\n"})
+    with pytest.raises(NoHandlerError, match=r"web.app\.py has no handle"):
+        host.request("GET", "/things/a", {})
