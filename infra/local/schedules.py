@@ -60,7 +60,10 @@ class ScheduleWorker:
             return _tick_after(self._done, period)
         if self._next_due is None:
             return None
-        return max(_tick_after(self._done, period), _tick_after(self._next_due - 1, period))
+        # The last tick before it: whatever becomes due between two ticks is found by the first of
+        # them, which knows to the second how long to wait.
+        last = self._next_due - self._next_due % period
+        return max(_tick_after(self._done, period), last)
 
     def work(self) -> bool:
         """One call, if a tick is due now."""
