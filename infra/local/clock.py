@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 # A killed run goes on at most this much earlier than it was: writing the clock at every step would
 # cost more than the steps.
 SAVED_EVERY_MS = 60_000
-# Ids that are set aside at once. A killed run loses those that it didn't use.
-_IDS_RESERVED = 10_000
+# Ids come in blocks: a run takes one from the state at a time, so that no two runs, one after the
+# other or side by side, draw the same.
+_BLOCK = 10_000
 
 _CLOCK = "clock"
-_USED = "ids used"
 
 
 class VirtualClock:
@@ -57,8 +57,8 @@ class SeededSource:
     def __init__(self, state: EmbeddedState, seed: int) -> None:
         self._state = state
         self._key = f"aftershow {seed}".encode()
-        self._used = int(state.note(_USED) or 0)
-        self._reserved = self._used
+        self._drawn = 0
+        self._end = 0
 
     def id(self) -> str:
         """32 hexadecimal digits, never the same twice in a state."""
@@ -73,17 +73,12 @@ class SeededSource:
         # A float holds 53 bits: with more it could round up to 1.
         return (int.from_bytes(self._draw(8)) >> 11) / 2**53
 
-    def save(self) -> None:
-        """Write down how many were drawn."""
-        self._state.keep_note(_USED, str(self._used))
-        self._reserved = self._used
-
     def _draw(self, size: int) -> bytes:
-        if self._used == self._reserved:
-            self._reserved += _IDS_RESERVED
-            self._state.keep_note(_USED, str(self._reserved))
-        self._used += 1
-        return blake2b(b"%d" % self._used, digest_size=size, key=self._key).digest()
+        if self._drawn == self._end:
+            self._end = _BLOCK * self._state.next_number("block of ids")
+            self._drawn = self._end - _BLOCK
+        self._drawn += 1
+        return blake2b(b"%d" % self._drawn, digest_size=size, key=self._key).digest()
 
 
 def iso(moment: int) -> str:

@@ -34,8 +34,8 @@ Invoke = Callable[[str, dict[str, Any]], "Outcome"]
 class QueueWatch:
     """When each queue has a message to work off, without asking it again and again.
 
-    Every queue of this run is only written to by this run, so a queue that nobody touched has
-    nothing new.
+    A queue that nobody touched has nothing new. What another process writes into the same state is
+    noticed after `LocalHost.look_again`.
     """
 
     def __init__(self, queues: EmbeddedQueues, traffic: Traffic) -> None:

@@ -240,10 +240,14 @@ class LocalHost:
         """Let some time pass."""
         self.run_until(self._clock.now + milliseconds)
 
+    def look_again(self) -> None:
+        """Take note of what another process may have written into the same state."""
+        self._traffic.queues.update(self.queues.names())
+        self._traffic.tables.update(table.name for table in self.template.tables)
+
     def close(self) -> None:
         """Write down what the next run goes on from. The state stays open: it's its maker's."""
         self._clock.save()
-        self._source.save()
 
     def _invoke(self, function: str, event: dict[str, Any]) -> Outcome:
         return self._invoker.invoke(self._warm[function], event)

@@ -360,16 +360,17 @@ def ticks(host: LocalHost) -> list[int]:
 def test_ticks_are_skipped_until_the_promised_moment(tmp_path: Path) -> None:
     """Three months of minutes cost a few calls; what is planned meanwhile is noticed."""
     host = tiny_host(tmp_path, {"ticker": DUE})
-    put(host, f"{START + 90 * MINUTE:015d}", index="due")
+    # Between two ticks: the earlier one must see it, to let it go to the second.
+    put(host, f"{START + 89 * MINUTE + 20_000:015d}", index="due")
     host.run_until(START + 2 * 60 * MINUTE + 30_000)
-    assert ticks(host) == [1, 90]
+    assert ticks(host) == [1, 89, 90]
     # An entry of the index wakes the ticker at the next whole minute; a row without one doesn't.
     put(host, "silent")
     host.run_until(START + 130 * MINUTE + 30_000)
-    assert ticks(host) == [1, 90]
+    assert ticks(host) == [1, 89, 90]
     put(host, f"{START + 3 * 60 * MINUTE:015d}", index="due")
     host.run_until(START + 90 * 24 * HOUR)
-    assert ticks(host) == [1, 90, 131, 180]
+    assert ticks(host) == [1, 89, 90, 131, 180]
 
 
 def test_a_function_that_sleeps_moves_the_clock_and_delays_ticks(tmp_path: Path) -> None:
@@ -511,6 +512,25 @@ def test_what_a_warm_function_remembers_ends_with_its_process(tmp_path: Path) ->
         send(host, body)
         host.drain()
     assert [line["before"] for line in logged(host, "remembered")][:5] == [0, 1, 2, 3, 0]
+
+
+def test_what_another_process_wrote_is_noticed_when_asked_to_look(tmp_path: Path) -> None:
+    """A command that sends into the file of a running host."""
+    path = tmp_path / "local.db"
+    state, other = fresh_state(path), fresh_state(path)
+    host = tiny_host(tmp_path, state=state)
+    host.drain()
+    stranger = tiny_host(tmp_path, state=other, start_at=None)
+    send(stranger, "a")
+    put(stranger, "b", made("large"))
+    host.drain()
+    assert host.tally == {}
+    assert host.ports("worker").new_id() != stranger.ports("worker").new_id()
+    host.look_again()
+    host.drain()
+    assert host.tally == {"worked.messages": 1, "relayed.records": 1}
+    other.close()
+    state.close()
 
 
 def test_progress_is_told_and_time_never_goes_back(tmp_path: Path) -> None:
