@@ -89,6 +89,8 @@ WHERE tbl = ? AND ipk = ? AND (isk, pk, sk) > (?, ?, ?) AND isk <= ? ORDER BY is
 # Greater than every text, since SQLite sorts blobs after texts: the upper end of an open range.
 _AFTER_EVERY_TEXT = b""
 
+_SCAN = "SELECT image FROM items WHERE tbl = ? ORDER BY pk, sk"
+
 _KEEP_CHANGE = "INSERT INTO changes (tbl, at, old, new) VALUES (?, ?, ?, ?)"
 _CHANGES = """
 SELECT sequence, tbl, at, old, new FROM changes WHERE tbl = ? AND sequence > ?
@@ -183,7 +185,8 @@ class Waiting:
 class EmbeddedState:
     """The database at `path` (":memory:": nothing outlives the process), made when it's missing.
 
-    `now` gives epoch milliseconds. `streamed` names the tables whose changes are kept for `stream`.
+    `now` gives epoch milliseconds; it is asked inside commits, so it must not use the state itself.
+    `streamed` names the (physical) tables whose changes are kept for `stream`.
     """
 
     def __init__(self, path: str | Path, now: Callable[[], int], streamed: Collection[str] = ()) -> None:
@@ -207,8 +210,8 @@ class EmbeddedState:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing of what is executed inside; nobody else writes meanwhile."""
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
             finally:
@@ -284,6 +287,11 @@ class EmbeddedBackend:
         rows = tuple(IndexRow(where.pk, isk, Key(table, pk, sk)) for isk, pk, sk in found)
         full = len(rows) == where.limit
         return IndexPage(rows, msgspec.json.encode(found[-1]).decode() if full else None)
+
+    def scan(self, table: str) -> list[Image]:
+        """Every row of a table, by key: for reports and recounts."""
+        found = self._state.rows(_SCAN, (self._table(table),))
+        return [msgspec.json.decode(image) for (image,) in found]
 
     def stream(self, table: str, after_sequence: int, limit: int) -> list[Change]:
         """The changes of a (physical) table after a sequence number, oldest first."""

@@ -6,7 +6,8 @@ What came from outside is printed as text, never as markup, and without control 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -24,6 +25,8 @@ TERMINAL_ROWS = 12
 REASONS_IN_A_ROW = 2
 # A long story keeps its beginning and its end.
 STORY_LINES = 24
+# `explain` tells all of it, up to a bound that no real person reaches.
+MAX_EXPLAINED = 2_000
 _BAR_CELLS = 40
 _TONES = {"hot": "red", "considering": "yellow", "cold": "blue"}
 _GOOD_ENDS = frozenset(("sent", "delivered"))
@@ -34,6 +37,25 @@ def print_report(summary: Summary, locale: str, console: Console) -> None:
     words.check(locale)
     for part in _parts(summary, locale):
         console.print(part)
+
+
+def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Console) -> None:
+    """Draw everything that is known about one viewer; `told` is what `--json` has."""
+    words.check(locale)
+    profile = "  ·  ".join(f"{name}: {value}" for name, value in told["profile"].items())
+    known = ", ".join(told["members"])
+    head = Text(f"{known}\n{plain(profile)}" if profile else known)
+    console.print(Panel(head, title=Text(story.viewer, "bold"), box=box.ROUNDED, padding=(0, 2)))
+    console.print(_section(word("story", locale), _told(story, locale, most=MAX_EXPLAINED)))
+    alone = Table.grid(padding=(0, 2))
+    for one in told["left_alone"]:
+        about = " / ".join(part for part in (one["playbook"], one["about"]) if part)
+        alone.add_row(Text(plain(about)), Text(plain(word(one["reason"], locale))))
+    if told["left_alone"]:
+        console.print(_section(word("why_alone", locale), alone))
+    points = told["points"]
+    counts = {"earned": points["earned"], "reversed": points["reversed"], "balance_sum": points["balance"]}
+    console.print(_section(word("points", locale), _figures(locale, **counts)))
 
 
 def plain(text: str) -> str:
@@ -122,19 +144,19 @@ def _table(summary: Summary, locale: str) -> RenderableType:
     return table
 
 
-def _told(story: Story, locale: str) -> RenderableType:
+def _told(story: Story, locale: str, most: int = STORY_LINES) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(max_width=28)
     grid.add_column(style="dim")
     lines = story.lines
-    left_out = len(lines) - STORY_LINES
+    left_out = len(lines) - most
     for index, line in enumerate(lines):
-        if left_out > 0 and STORY_LINES // 2 <= index < STORY_LINES // 2 + left_out:
+        if left_out > 0 and most // 2 <= index < most // 2 + left_out:
             continue
         what, detail = plain(words.happened(line, locale)), plain(words.detail(line, locale))
         grid.add_row(moment(line.at, story.zone, locale), Text(what), Text(detail))
-        if left_out > 0 and index == STORY_LINES // 2 - 1:
+        if left_out > 0 and index == most // 2 - 1:
             grid.add_row("", Text(phrase("more_rows", left_out, locale), "dim"), "")
     return grid
 

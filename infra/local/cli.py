@@ -1,0 +1,219 @@
+"""The one way in: `infra/aftershow COMMAND ...`. Each command has `--help`; exit codes are 0, 1 (found something wrong)
+and 2 (was asked wrongly)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from infra.local import runs
+from infra.local.page import render_page
+from infra.local.report import print_report, print_story
+from infra.local.telling import explanation, run_json, story, summary
+
+ROOT = Path(__file__).resolve().parents[2]
+FOUND_SOMETHING_WRONG, ASKED_WRONGLY = 1, 2
+# A report is drawn for a page of this width, so that two runs print the same.
+REPORT_COLUMNS = 100
+
+app = typer.Typer(
+    name="aftershow",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Win back the viewers of a live show who left without ordering. Start with: aftershow demo",
+)
+
+
+class Locale(StrEnum):
+    """Languages of the report."""
+
+    EN = "en"
+    ZH_CN = "zh-CN"
+
+
+class Format(StrEnum):
+    """What recorded files hold."""
+
+    SEGMENT = "segment"
+    ONLINE_RETAIL = "online-retail"
+
+
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data", help="The state, an SQLite file; else .aftershow/local.db in the project.", show_default=False
+    ),
+]
+JsonOption = Annotated[
+    str | None, typer.Option("--json", help="Also write everything as JSON to this file; - is standard output.")
+]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="Also write the report as one self-contained page.")]
+LocaleOption = Annotated[Locale, typer.Option("--locale", help="Language of the report.")]
+DEFAULT_DATA = ROOT / ".aftershow" / "local.db"
+
+
+@app.command()
+def demo(
+    viewers: Annotated[int, typer.Option(min=1, max=100_000, help="How many viewers the generated show has.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same show, to the byte.")] = 7,
+    days: Annotated[int, typer.Option(min=1, max=60, help="How many days are played.")] = 7,
+    data: DataOption = DEFAULT_DATA,
+    json_file: JsonOption = None,
+    html: HtmlOption = None,
+    locale: LocaleOption = Locale.EN,
+) -> None:
+    """Play a generated live show and the days after it, through the real functions, and tell what happened.
+
+    The show is synthetic and says so; every decision is made by the same code that runs in Lambda. Afterwards:
+    aftershow explain VIEWER, with a viewer id from the report.
+    """
+    with _refusing(runs.CannotRun), _progress("Playing the show") as report:
+        run = runs.demo(viewers, seed, days, data, report)
+    records = run.records()
+    told = summary(records, run.tally, run.begins_at, synthetic=True)
+    _write_json(json_file, run_json(records, run.tally, synthetic=True))
+    if html is not None:
+        _write(html, render_page(told, locale.value))
+    if json_file != "-":
+        print_report(told, locale.value, _console())
+    run.close()
+
+
+@app.command()
+def replay(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", exists=True, dir_okay=False, readable=True, help="Recorded files, gzip or not."
+        ),
+    ],
+    format_: Annotated[Format, typer.Option("--format", help="What the files hold.")] = Format.SEGMENT,
+    data: DataOption = DEFAULT_DATA,
+    json_file: JsonOption = None,
+    html: HtmlOption = None,
+    locale: LocaleOption = Locale.EN,
+) -> None:
+    """Send recorded events, or real orders, through the HTTP ingest on the clock of their own timestamps.
+
+    segment: NDJSON of Segment messages, one message or batch a line. online-retail: invoices of the UCI Online Retail
+    data; its customers have no addresses, so what the playbooks would have sent goes to files.
+    """
+    with _refusing(runs.CannotRun), _progress("Replaying") as report:
+        run = runs.replay(files, format_.value, data, report)
+    records = run.records()
+    _write_json(json_file, {**run_json(records, run.tally, synthetic=False), "input": run.read})
+    told = summary(records, run.tally, run.begins_at, synthetic=False)
+    if html is not None:
+        _write(html, render_page(told, locale.value))
+    if json_file != "-":
+        print_report(told, locale.value, _console())
+    _err().print(runs.sentence(run.read), markup=False, highlight=False)
+    run.close()
+    if run.read.get("broken"):
+        raise typer.Exit(FOUND_SOMETHING_WRONG)
+
+
+@app.command()
+def explain(
+    viewer: Annotated[
+        str,
+        typer.Argument(help="Viewer id (its start is enough), user id, anonymous id, e-mail address or phone number."),
+    ],
+    data: DataOption = DEFAULT_DATA,
+    json_file: JsonOption = None,
+    locale: LocaleOption = Locale.EN,
+) -> None:
+    """Tell everything that is known about a viewer: what they did, every decision with its reason and trace, points."""
+    with _refusing(runs.CannotRun):
+        run = runs.opened(data)
+    records = run.records()
+    human = records.find(viewer)
+    if human is None:
+        run.close()
+        _refuse(
+            f"nobody is known as {viewer}: take a viewer from the report, or any identifier that was sent",
+            FOUND_SOMETHING_WRONG,
+        )
+    told = explanation(records, human)
+    _write_json(json_file, told)
+    if json_file != "-":
+        print_story(story(records, human), told, locale.value, _console())
+    run.close()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(context: typer.Context) -> None:
+    """Run the tests that take minutes at most. Further arguments go to pytest: aftershow test -k claims."""
+    marks = "not slow and not benchmark and not deployed and not browser"
+    command = [sys.executable, "-m", "pytest", "-q", "-m", marks, *context.args]
+    raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)  # noqa: S603 (our own words)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="aftershow")
+
+
+def _console() -> Console:
+    return Console(width=REPORT_COLUMNS)
+
+
+def _err() -> Console:
+    return Console(stderr=True)
+
+
+@contextmanager
+def _refusing(*errors: type[Exception]) -> Any:
+    try:
+        yield
+    except errors as error:
+        _refuse(str(error), ASKED_WRONGLY)
+
+
+def _refuse(message: str, code: int) -> NoReturn:
+    _err().print(f"aftershow: {message}", markup=False, highlight=False)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _progress(title: str) -> Any:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_err(), transient=False) as bar:
+        task = bar.add_task(title, total=None)
+
+        def report(done: float, words: str = title) -> None:
+            bar.update(task, total=1.0, completed=done, description=words)
+
+        yield report
+
+
+def _write_json(file: str | None, value: object) -> None:
+    if file is None:
+        return
+    text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    if file == "-":
+        sys.stdout.write(text)
+    else:
+        _write(Path(file), text)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        _refuse(f"{file}: {error.strerror}", ASKED_WRONGLY)
+
+
+if __name__ == "__main__":
+    main()

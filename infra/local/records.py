@@ -1,0 +1,176 @@
+"""Everything that a local state holds, read whole: for reports, explanations and recounts, not for decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from aftershow.model.base import Record
+from aftershow.model.engagements import Engagement
+from aftershow.model.ids import viewer_id
+from aftershow.model.ledger import Account, Entry
+from aftershow.model.orders import Order, UnnamedRefund
+from aftershow.model.playbooks import Playbook
+from aftershow.model.reminders import Reminder
+from aftershow.model.settings import Settings
+from aftershow.model.shows import Show
+from aftershow.model.viewers import Address, Head
+from aftershow.ports.store import Item, Row
+from aftershow.rules import engagement as engagements
+from aftershow.rules.planning import Person, Shop
+from aftershow.rules.viewing import lead
+from infra.local.host import LocalHost
+
+T = TypeVar("T", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Human:
+    """One person: the surviving viewer id, all member ids, and the head where there is one."""
+
+    viewer: str
+    members: tuple[str, ...]
+    head: Head | None
+
+
+class Records:
+    """The records of a state at the moment of asking."""
+
+    def __init__(self, host: LocalHost) -> None:
+        self._host = host
+        self._tables = {table.name: table.id for table in host.template.tables}
+        self.settings: Settings = host.ports("send_message").settings
+        self.now = host.now
+
+    def items(self, table: str) -> list[Item]:
+        """All items of a table, by key."""
+        return [Row(image).item(table) for image in self._host.backend.scan(table)]
+
+    def _all(self, table: str, kind: type[T], prefix: str = "", sk_prefix: str = "") -> list[T]:
+        return [
+            kind.read(item.body)
+            for item in self.items(table)
+            if item.key.pk.startswith(prefix) and item.key.sk.startswith(sk_prefix)
+        ]
+
+    @cached_property
+    def heads(self) -> Mapping[str, Head]:
+        """Every head by viewer id, pointers of merged ones included."""
+        return {head.viewer: head for head in self._all("viewers", Head)}
+
+    @cached_property
+    def shows(self) -> Mapping[str, Show]:
+        """Shows by id."""
+        return {show.show: show for show in self._all("catalog", Show, prefix="show#")}
+
+    @cached_property
+    def playbooks(self) -> tuple[Playbook, ...]:
+        """Playbooks by id."""
+        return tuple(self._all("catalog", Playbook, prefix="playbooks"))
+
+    @cached_property
+    def reminders(self) -> list[Reminder]:
+        """All reminder rows, in the order of their planning."""
+        return sorted(self._all("reminders", Reminder), key=lambda row: (row.created, row.due, row.id))
+
+    @cached_property
+    def orders(self) -> list[Order]:
+        """All named orders, tombstones included."""
+        return self._all("orders", Order, prefix="order#")
+
+    @cached_property
+    def unnamed_refunds(self) -> list[UnnamedRefund]:
+        """Refunds that name no order."""
+        return self._all("orders", UnnamedRefund, prefix="refund#")
+
+    @cached_property
+    def accounts(self) -> list[Account]:
+        """Points accounts."""
+        return self._all("ledger", Account, sk_prefix="account")
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Ledger entries."""
+        return self._all("ledger", Entry, sk_prefix="entry#")
+
+    @cached_property
+    def addresses(self) -> Mapping[str, Address]:
+        """What is known of addresses, by keyed hash."""
+        return {one.hashed: one for one in self._all("addresses", Address)}
+
+    @cached_property
+    def engagements(self) -> list[Engagement]:
+        """All engagements, days outside shows included."""
+        return self._all("engagements", Engagement)
+
+    @cached_property
+    def humans(self) -> Mapping[str, Human]:
+        """People by surviving viewer id: whoever has a head or an engagement."""
+        names = {*self.heads, *(one.viewer for one in self.engagements)}
+        members: dict[str, list[str]] = {}
+        for name in sorted(names):
+            members.setdefault(lead(self.heads, name), []).append(name)
+        return {name: Human(name, tuple(listed), self.heads.get(name)) for name, listed in members.items()}
+
+    @cached_property
+    def _engagements_by_viewer(self) -> Mapping[str, list[Engagement]]:
+        by_viewer: dict[str, list[Engagement]] = {}
+        for one in self.engagements:
+            by_viewer.setdefault(one.viewer, []).append(one)
+        return by_viewer
+
+    @cached_property
+    def _reminders_by_viewer(self) -> Mapping[str, list[Reminder]]:
+        by_viewer: dict[str, list[Reminder]] = {}
+        for row in self.reminders:
+            by_viewer.setdefault(row.viewer, []).append(row)
+        return by_viewer
+
+    def engagements_of(self, human: Human, *, shows_only: bool = True) -> dict[str, Engagement]:
+        """A person's engagements by `about`, united over their devices."""
+        found: dict[str, list[Engagement]] = {}
+        for member in human.members:
+            for one in self._engagements_by_viewer.get(member, ()):
+                if one.show is not None or not shows_only:
+                    found.setdefault(one.about, []).append(one)
+        return {about: engagements.united(several) for about, several in sorted(found.items())}
+
+    def reminders_of(self, human: Human) -> list[Reminder]:
+        """A person's reminder rows, of all member ids."""
+        return [row for member in human.members for row in self._reminders_by_viewer.get(member, ())]
+
+    def person(self, human: Human) -> Person | None:
+        """The person as the planner sees them; None for somebody who never identified."""
+        if human.head is None:
+            return None
+        return Person(human.head, self.engagements_of(human), self.reminders_of(human))
+
+    @cached_property
+    def shop(self) -> Shop:
+        """What all people share, as the planner sees it."""
+        return Shop(self.playbooks, self.shows, self.settings)
+
+    def find(self, identifier: str) -> Human | None:
+        """The person behind any identifier: viewer id, user id, anonymous id, e-mail address or phone number."""
+        candidates = [identifier, viewer_id("user", identifier), viewer_id("anonymous", identifier)]
+        candidates += self._by_trait(identifier)
+        for name in candidates:
+            human = self.humans.get(lead(self.heads, name))
+            if human is not None:
+                return human
+        return self._by_start(identifier)
+
+    def _by_trait(self, value: str) -> Iterable[str]:
+        wanted = value.strip().lower()
+        return [
+            head.viewer
+            for head in self.heads.values()
+            if wanted in ((head.trait("email") or "").lower(), head.trait("phone"))
+        ]
+
+    def _by_start(self, start: str) -> Human | None:
+        """The one person whose viewer id starts so: what a report prints is shortened."""
+        found = [human for name, human in self.humans.items() if name.startswith(start)]
+        return found[0] if len(found) == 1 and start else None

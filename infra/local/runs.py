@@ -1,0 +1,213 @@
+"""Runs of the local host: the demo, a replay, and what they left behind.
+
+A state is one SQLite file that keeps its clock. Files made by `demo` or `replay` can be made again and are wiped by the
+next of them; any other file is left alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from infra.local import catalog
+from infra.local.audience import intend
+from infra.local.chance import seeded
+from infra.local.embedded import EmbeddedState
+from infra.local.host import LocalHost
+from infra.local.playing import Audience, NotTakenError, play
+from infra.local.programme import DAY_MS, USUAL_START
+from infra.local.recorded import Report, RetailReport, read_online_retail, read_segment
+from infra.local.records import Records
+from infra.local.show import Tally, stream
+from infra.local.wire import Request
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "template.yaml"
+MADE_BY = "made by"
+_DISPOSABLE = ("demo", "replay")
+# Show clients batch their events, so a thousand shards would only be asked in vain: a small shop needs few.
+_COMMON = {"DueShards": "8", "BaseUrl": "https://aftershow.example.com", "PostalAddress": "1 Example Road, Hangzhou"}
+# Reminders of the last events fall due in the days after them.
+DAYS_AFTER_REPLAY = 7
+
+Progress = Callable[..., None]
+
+
+class CannotRun(Exception):
+    """The run can't start or go on: why, and what to do."""
+
+
+@dataclass
+class Run:
+    """A host over a state, while it is open."""
+
+    host: LocalHost
+    state: EmbeddedState
+    begins_at: int
+    # What a reader of recorded files counted.
+    read: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def tally(self) -> Counter[str]:
+        """What the functions logged, summed."""
+        return self.host.tally
+
+    def records(self) -> Records:
+        """What the state holds now."""
+        return Records(self.host)
+
+    def close(self) -> None:
+        """Write down the clock and give the file back."""
+        self.host.close()
+        self.state.close()
+
+
+def demo(viewers: int, seed: int, days: int, data: Path, progress: Progress) -> Run:
+    """Play the generated show and the days after it. Raises CannotRun."""
+    truth = intend(viewers, seed, days, USUAL_START)
+    tally = Tally()
+    requests = stream(truth, tally)
+    first = next(requests)
+    begins, ends = first.at - 1000, USUAL_START + days * DAY_MS
+    parameters = {**_COMMON, "ShopName": "Synthetic tea shop"}
+    run = _fresh(data, "demo", parameters, seed, begins)
+    audience = Audience(truth, seeded(f"reactions {seed}"))
+    # Requests crowd around the show, quiet days pass quickly: the bar counts both.
+    expected = max(viewers * 5.0, 1.0)
+
+    def on_progress(now: int) -> None:
+        delivered = min(tally.requests / expected, 1.0)
+        progress(0.7 * delivered + 0.3 * (now - begins) / (ends - begins), f"Playing {_day(now, begins)}")
+
+    _play(run, chain([first], requests), ends, audience, on_progress)
+    progress(1.0, "Played")
+    return run
+
+
+def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress) -> Run:
+    """Send recorded files through the ingest on the clock of their own timestamps. Raises CannotRun."""
+    report = RetailReport() if kind == "online-retail" else Report()
+    requests = _recorded(files, kind, report)
+    try:
+        first = next(requests, None)
+    except (OSError, ValueError) as error:
+        raise CannotRun(str(error)) from error
+    if first is None:
+        broken = f" ({report.broken} lines could not be read)" if report.broken else ""
+        raise CannotRun(f"there is no event in {', '.join(file.name for file in files)}{broken}")
+    retail = {"ShopCurrency": "GBP", "ShopZone": "Europe/London", "ShopLocale": "en-GB", "ShopCountry": "GB",
+              "Channels": "file", "FileChannel": "on"}  # fmt: skip
+    run = _fresh(data, "replay", {**_COMMON, **(retail if kind == "online-retail" else {})}, 0, first.at - 1000)
+    sent: list[int] = [0]
+    last = [first.at]
+
+    def counted() -> Iterator[Request]:
+        for request in chain([first], requests):
+            sent[0] += 1
+            last[0] = request.at
+            yield request
+
+    def on_progress(now: int) -> None:
+        progress(0.0, f"Replaying {_date(now)}, {sent[0]:,} requests")
+
+    refused = _play(run, counted(), None, None, on_progress, lenient=True)
+    _play(run, (), last[0] + DAYS_AFTER_REPLAY * DAY_MS, None, on_progress)
+    progress(1.0, "Replayed")
+    counts = {"lines": report.lines, "broken": report.broken, "requests": sent[0], "refused_requests": refused}
+    if isinstance(report, RetailReport):
+        counts |= {"invoices": report.invoices, "cancellations": report.cancellations, "skipped": report.skipped}
+    run.read = counts
+    return run
+
+
+def _recorded(files: Sequence[Path], kind: str, report: Report) -> Iterator[Request]:
+    if isinstance(report, RetailReport):
+        if len(files) != 1:
+            raise CannotRun(f"{kind} takes one file at a time: invoices must be whole before they are sent")
+        return read_online_retail(files[0], report)
+    return read_segment(files, report)
+
+
+def sentence(counts: Mapping[str, int]) -> str:
+    """What a reader counted, in a row."""
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
+def opened(data: Path) -> Run:
+    """The state that a run left. Raises CannotRun."""
+    if not data.is_file():
+        raise CannotRun(f"{data} does not exist yet: play something first, with: aftershow demo")
+    if _made_by(data) is None:
+        raise CannotRun(f"{data} is no state of ours")
+    state = EmbeddedState(data, lambda: 0)
+    kept = {name: state.note(f"parameter {name}") for name in (state.note("parameters") or "").split(",") if name}
+    parameters = {name: value for name, value in kept.items() if value is not None}
+    host = LocalHost(TEMPLATE, state, parameters=parameters, seed=int(state.note("seed") or 0))
+    return Run(host, state, host.now)
+
+
+def _fresh(data: Path, maker: str, parameters: Mapping[str, str], seed: int, start_at: int) -> Run:
+    if data.exists():
+        made_by = _made_by(data)
+        if made_by not in _DISPOSABLE:
+            raise CannotRun(f"{data} was not made by demo or replay, so it is left alone: choose another --data FILE")
+        for path in (data, *(data.with_name(data.name + end) for end in ("-wal", "-shm"))):
+            path.unlink(missing_ok=True)
+    try:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        state = EmbeddedState(data, lambda: start_at)
+    except (OSError, sqlite3.Error) as error:
+        raise CannotRun(f"{data} can't be written: {error}") from error
+    state.keep_note(MADE_BY, maker)
+    state.keep_note("seed", str(seed))
+    state.keep_note("parameters", ",".join(sorted(parameters)))
+    for name, value in parameters.items():
+        state.keep_note(f"parameter {name}", value)
+    folder = data.with_name(f"{data.stem}-messages")
+    host = LocalHost(TEMPLATE, state, parameters=parameters, seed=seed, start_at=start_at, folder=folder)
+    try:
+        catalog.load(host.store)
+    except catalog.CatalogError as error:
+        raise CannotRun(str(error)) from error
+    return Run(host, state, start_at)
+
+
+def _made_by(data: Path) -> str | None:
+    """Who made a file; None where it is none of ours. It is opened for reading only: it may be somebody else's."""
+    try:
+        with sqlite3.connect(f"{data.resolve().as_uri()}?mode=ro", uri=True) as database:
+            found = database.execute("SELECT text FROM notes WHERE name = ?", (MADE_BY,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return str(found[0]) if found else None
+
+
+def _play(
+    run: Run,
+    requests: Iterable[Request],
+    until: int | None,
+    audience: Audience | None,
+    on_progress: Callable[[int], None],
+    *,
+    lenient: bool = False,
+) -> int:
+    """Play; returns how many requests the ingest refused (only where that is no reason to stop)."""
+    try:
+        return play(run.host, requests, until, audience, on_progress, lenient=lenient)
+    except NotTakenError as error:
+        run.close()
+        raise CannotRun(f"a request was not taken: {error}") from error
+
+
+def _day(now: int, begins: int) -> str:
+    return f"day {(now - begins) // DAY_MS + 1}"
+
+
+def _date(now: int) -> str:
+    from infra.local.clock import iso
+
+    return iso(now)[:10]
