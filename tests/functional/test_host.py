@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aftershow.ports.queues import Message
-from aftershow.ports.store import Key, OutboxEvent, Put
+from aftershow.ports.store import Key, Put
 from infra.local.host import LocalHost
 from infra.local.invoking import NoHandlerError
-from tests.functional.tiny import MINUTE, START, fresh_state, logged, tiny_host
+from tests.functional.tiny import HOUR, LOOK, MINUTE, START, fresh_state, logged, made, put, seen, send, tiny_host
 
-HOUR = 60 * MINUTE
-
-# Logs every event that it gets, as JSON.
-LOOK = """
-    import json
-
-    def handle(event, context, ports):
-        ports.log.info("got", event=json.dumps(event))
-        return {"batchItemFailures": []}
-"""
-# Fails for the messages whose body says so.
-PICKY = """
-    def handle(event, context, ports):
-        failed = []
-        for record in event["Records"]:
-            count = record["attributes"]["ApproximateReceiveCount"]
-            ports.log.info("tried", body=record["body"], count=count, at=ports.now())
-            if "bad" in record["body"]:
-                failed.append({"itemIdentifier": record["messageId"]})
-        return {"batchItemFailures": failed}
-"""
 # Publishes what rows carry, and breaks on a row that says so.
 RELAY = """
     import json
@@ -53,198 +30,6 @@ RELAY = """
 """
 
 
-def send(host: LocalHost, *bodies: str, queue: str = "WorkQueue", delay_seconds: int = 0) -> None:
-    """Messages from outside."""
-    host.ports("worker").queues.send(queue, [Message(body, delay_seconds) for body in bodies])
-
-
-def put(host: LocalHost, name: str, *events: OutboxEvent, index: str | None = None) -> None:
-    """A row from outside."""
-    key = Key("things", name)
-    item = host.store.get(key)
-    place = (index, name) if index else None
-    host.store.commit([Put(key, "{}", item.version if item else None, events, place)])
-
-
-def made(size: str) -> OutboxEvent:
-    """An event for the tiny deployment's rule."""
-    return OutboxEvent("Made", json.dumps({"size": size}))
-
-
-def seen(host: LocalHost) -> list[dict[str, Any]]:
-    """The events that LOOK got."""
-    return [json.loads(fields["event"]) for fields in logged(host, "got")]
-
-
-# ---- HTTP
-
-
-def test_a_request_becomes_the_event_of_an_http_api(tmp_path: Path) -> None:
-    """Payload format 2.0: names in lower case, parameters decoded, duplicates joined."""
-    host = tiny_host(tmp_path, {"web": LOOK})
-    headers = {"Content-Type": "application/json", "User-Agent": "probe", "Cookie": "a=1; b=2"}
-    host.request("POST", "/things/red%20tea", headers, '{"x": "茶"}'.encode(), "q=1&q=2&e=")
-    [event] = seen(host)
-    assert event["version"] == "2.0"
-    assert event["routeKey"] == "POST /things/{name}"
-    assert event["rawPath"] == "/things/red%20tea"
-    assert event["pathParameters"] == {"name": "red tea"}
-    assert event["rawQueryString"] == "q=1&q=2&e="
-    assert event["queryStringParameters"] == {"q": "1,2", "e": ""}
-    assert event["cookies"] == ["a=1", "b=2"]
-    assert event["headers"]["content-type"] == "application/json"
-    assert "cookie" not in event["headers"]
-    assert event["body"] == '{"x": "茶"}'
-    assert event["isBase64Encoded"] is False
-    context = event["requestContext"]
-    assert context["timeEpoch"] == START
-    assert context["http"]["method"] == "POST"
-    assert context["http"]["userAgent"] == "probe"
-
-
-@pytest.mark.parametrize(
-    ("headers", "body"),
-    [
-        ({"content-type": "application/x-www-form-urlencoded"}, b"List-Unsubscribe=One-Click"),
-        ({"content-type": "application/json"}, b"\xff\xfe"),
-        ({"content-type": "application/json", "Content-Encoding": "gzip"}, b"{}"),
-        ({}, b"plain"),
-    ],
-)
-def test_what_is_not_declared_text_comes_as_base64(tmp_path: Path, headers: dict[str, str], body: bytes) -> None:
-    """As API Gateway does it: by content type, and a form is no text to it."""
-    host = tiny_host(tmp_path, {"web": LOOK})
-    host.request("POST", "/things/a", headers, body)
-    [event] = seen(host)
-    assert event["isBase64Encoded"] is True
-    assert base64.b64decode(event["body"]) == body
-
-
-def test_answers_become_replies(tmp_path: Path) -> None:
-    """Text, bytes, and an answer without a status, which is the body of a success."""
-    answers = """
-        def handle(event, context, ports):
-            return {
-                "text": {"statusCode": 201, "headers": {"X-Y": "z"}, "body": "茶"},
-                "bytes": {"statusCode": 200, "body": "/w==", "isBase64Encoded": True},
-                "bare": {"hello": 1},
-            }[event["pathParameters"]["name"]]
-    """
-    host = tiny_host(tmp_path, {"web": answers})
-    text = host.request("GET", "/things/text", {})
-    assert (text.status, text.body.decode(), text.headers["x-y"]) == (201, "茶", "z")
-    assert host.request("GET", "/things/bytes", {}).body == b"\xff"
-    bare = host.request("GET", "/things/bare", {})
-    assert (bare.status, json.loads(bare.body)) == (200, {"hello": 1})
-
-
-def test_what_the_gateway_answers_by_itself(tmp_path: Path) -> None:
-    """Unknown routes, a function that fails, a body that is too large, a browser's question."""
-    host = tiny_host(tmp_path, {"web": "def handle(event, context, ports):\n    1 / 0\n"})
-    assert host.request("GET", "/nothing", {}).status == 404
-    assert host.request("DELETE", "/things/a", {}).status == 404
-    assert host.request("GET", "/things/a/b", {}).status == 404
-    failed = host.request("GET", "/things/a", {})
-    assert (failed.status, failed.body) == (500, b'{"message": "Internal Server Error"}')
-    assert [line.fields["error"] for line in host.errors] == ["ZeroDivisionError"]
-    large = b"x" * (10 * 1024 * 1024 + 1)
-    assert host.request("POST", "/things/a", {}, large).status == 413
-    origin = {"Origin": "https://shop.example"}
-    allowed = host.request("OPTIONS", "/things/a", origin)
-    assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (
-        204,
-        "https://shop.example",
-    )
-    strange = host.request("OPTIONS", "/things/a", {"Origin": "https://other.example"})
-    assert "access-control-allow-origin" not in strange.headers
-
-
-# ---- Queues
-
-
-def test_a_batch_has_the_shape_of_sqs(tmp_path: Path) -> None:
-    """With what a function needs to find the queue and to name a message."""
-    host = tiny_host(tmp_path, {"worker": LOOK})
-    send(host, "hello")
-    host.drain()
-    [[record]] = [event["Records"] for event in seen(host)]
-    assert record["body"] == "hello"
-    assert record["eventSourceARN"] == "arn:aws:sqs:local:000000000000:WorkQueue"
-    assert record["attributes"]["ApproximateReceiveCount"] == "1"
-    assert record["attributes"]["SentTimestamp"] == str(START)
-    assert record["receiptHandle"]
-    assert host.ports("worker").settings.queue_named(record["eventSourceARN"]) == "WorkQueue"
-
-
-def test_only_failed_messages_come_again_until_the_dead_letter_queue(tmp_path: Path) -> None:
-    """After the queue's time-out, three times; its neighbour is done at once."""
-    host = tiny_host(tmp_path, {"worker": PICKY})
-    send(host, "good", "bad")
-    host.run_until(START + HOUR)
-    assert [(line["body"], line["count"], line["at"] - START) for line in logged(host, "tried")] == [
-        ("good", "1", 0),
-        ("bad", "1", 0),
-        ("bad", "2", MINUTE),
-        ("bad", "3", 2 * MINUTE),
-    ]
-    assert host.queues.waiting("WorkQueue") == []
-    assert [message.body for message in host.queues.waiting("DeadQueue")] == ["bad"]
-
-
-@pytest.mark.parametrize(
-    "ending",
-    [
-        "raise RuntimeError",
-        "return {'batchItemFailures': [{'itemIdentifier': 'unknown'}]}",
-        "return {'batchItemFailures': [{'itemIdentifier': ''}]}",
-        "return {'batchItemFailures': [{'other': 'key'}]}",
-        "return {'not': {'json'}}",
-        "return 'text'",
-    ],
-)
-def test_a_failed_or_unreadable_answer_brings_the_whole_batch_back(tmp_path: Path, ending: str) -> None:
-    """As Lambda takes it."""
-    source = f"""
-        def handle(event, context, ports):
-            ports.log.info("tried", messages=len(event["Records"]))
-            {ending}
-    """
-    host = tiny_host(tmp_path, {"worker": source})
-    send(host, "a", "b")
-    host.advance(MINUTE)
-    assert host.tally["tried.messages"] == 4
-
-
-@pytest.mark.parametrize("answer", ["None", "{}", "{'batchItemFailures': None}"])
-def test_an_empty_answer_is_success(tmp_path: Path, answer: str) -> None:
-    """As Lambda takes it."""
-    source = f"def handle(event, context, ports):\n    return {answer}\n"
-    host = tiny_host(tmp_path, {"worker": source})
-    send(host, "a", "b")
-    host.drain()
-    assert host.queues.waiting("WorkQueue") == []
-
-
-def test_a_delay_and_a_deferral_are_kept_to_the_second(tmp_path: Path) -> None:
-    """A deferred message comes at its own time, not the queue's."""
-    source = """
-        def handle(event, context, ports):
-            [record] = event["Records"]
-            ports.log.info("tried", at=ports.now())
-            if record["attributes"]["ApproximateReceiveCount"] == "1":
-                ports.queues.defer("WorkQueue", record["receiptHandle"], 7)
-                return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
-    """
-    host = tiny_host(tmp_path, {"worker": source})
-    send(host, "later", delay_seconds=90)
-    host.run_until(START + HOUR)
-    moments = [line["at"] - START for line in logged(host, "tried")]
-    assert moments == [90_000, 97_000]
-
-
-# ---- Rules
-
-
 def test_rules_fill_the_queues_that_they_name(tmp_path: Path) -> None:
     """With EventBridge's event around the detail; what matches no rule is gone."""
     host = tiny_host(tmp_path, {"relay": RELAY})
@@ -257,9 +42,6 @@ def test_rules_fill_the_queues_that_they_name(tmp_path: Path) -> None:
     assert event["source"] == "aftershow"
     assert event["time"] == "2026-03-06T11:00:00Z"
     assert event["version"] == "0"
-
-
-# ---- Streams
 
 
 def test_a_stream_brings_only_rows_that_pass_the_filter(tmp_path: Path) -> None:
@@ -324,9 +106,6 @@ def test_expired_items_are_removed_once_a_day(tmp_path: Path) -> None:
     host.run_until(START + 24 * HOUR)
     assert host.store.get(Key("things", "a")) is None
     assert host.tally["relayed.records"] == 0
-
-
-# ---- Schedules
 
 
 def test_every_tick_is_run_where_the_function_promises_nothing(tmp_path: Path) -> None:
@@ -409,9 +188,6 @@ def test_a_function_that_runs_out_of_time_is_stopped(tmp_path: Path) -> None:
     assert (error.message, error.fields["late"]) == ("ended before its end", True)
     assert host.queues.waiting("CopyQueue") == []
     assert [message.receive_count for message in host.queues.waiting("WorkQueue")] == [1]
-
-
-# ---- The run as a whole
 
 
 COUNT = """

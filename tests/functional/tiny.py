@@ -7,6 +7,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+from aftershow.ports.queues import Message
+from aftershow.ports.store import Key, OutboxEvent, Put
 from infra.local.embedded import EmbeddedState
 from infra.local.host import LocalHost
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 # 2026-03-06 11:00 UTC.
 START = 1_772_794_800_000
 MINUTE = 60_000
+HOUR = 60 * MINUTE
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -146,6 +149,15 @@ QUIET = {
     """,
 }
 
+# Logs every event that it gets, as JSON.
+LOOK = """
+    import json
+
+    def handle(event, context, ports):
+        ports.log.info("got", event=json.dumps(event))
+        return {"batchItemFailures": []}
+"""
+
 
 def tiny_host(
     folder: Path,
@@ -186,3 +198,26 @@ def value(store: Store, key: Any) -> Any:
     """An item's body, read."""
     item = store.get(key)
     return None if item is None else json.loads(item.body)
+
+
+def send(host: LocalHost, *bodies: str, queue: str = "WorkQueue", delay_seconds: int = 0) -> None:
+    """Messages from outside."""
+    host.ports("worker").queues.send(queue, [Message(body, delay_seconds) for body in bodies])
+
+
+def put(host: LocalHost, name: str, *events: OutboxEvent, index: str | None = None) -> None:
+    """A row from outside."""
+    key = Key("things", name)
+    item = host.store.get(key)
+    place = (index, name) if index else None
+    host.store.commit([Put(key, "{}", item.version if item else None, events, place)])
+
+
+def made(size: str) -> OutboxEvent:
+    """An event for the tiny deployment's rule."""
+    return OutboxEvent("Made", json.dumps({"size": size}))
+
+
+def seen(host: LocalHost) -> list[dict[str, Any]]:
+    """The events that LOOK got."""
+    return [json.loads(fields["event"]) for fields in logged(host, "got")]
