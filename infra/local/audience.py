@@ -157,9 +157,7 @@ def _visit(source: random.Random, show: Show, kind: Kind) -> Visit:
     return Visit(show, entered_at, max(5, min(seconds, (show.ends_at - entered_at) // SECOND_MS)))
 
 
-def _reservation(
-    source: random.Random, programme: Programme, kind: Kind, visits: tuple[Visit, ...]
-) -> int | None:
+def _reservation(source: random.Random, programme: Programme, kind: Kind, visits: tuple[Visit, ...]) -> int | None:
     first = programme.shows[0]
     wants = happens(source, 0.6 if kind.name == "fan" else 0.05)
     if visits[0].show is not first or not wants:
@@ -202,13 +200,9 @@ def _with_identity(source: random.Random, programme: Programme, person: Person) 
         identified_at=identified_at,
         name=name,
         email=f"{local}.{number}@example.com",
-        phone=f"+1{_AREAS[area]}5550{100 + line}"
-        if happens(source, 0.05) and area < len(_AREAS)
-        else None,
+        phone=f"+1{_AREAS[area]}5550{100 + line}" if happens(source, 0.05) and area < len(_AREAS) else None,
         consented_at=consented_at,
-        withdrawn_at=min(latest, visit.show.ends_at + source.randint(0, 4 * DAY_MS))
-        if withdraws
-        else None,
+        withdrawn_at=min(latest, visit.show.ends_at + source.randint(0, 4 * DAY_MS)) if withdraws else None,
     )
 
 

@@ -93,9 +93,7 @@ class Voice:
         return {**self.anonymous(), "userId": self.person.user_id}
 
 
-def messages(
-    person: Person, programme: Programme
-) -> tuple[list[tuple[int, Message]], list[tuple[int, Message]]]:
+def messages(person: Person, programme: Programme) -> tuple[list[tuple[int, Message]], list[tuple[int, Message]]]:
     """All messages of `person` with their moments (epoch ms): the client's, and the server's."""
     source = seeded(person.seed)
     voice = Voice(person, programme.seed, source)
@@ -283,9 +281,7 @@ def completed(order: Order, total: int) -> Message:
         "order_id": order.order_id,
         "total": total / 100,
         "currency": CURRENCY,
-        "products": [
-            {**product.properties(), "quantity": quantity} for product, quantity in order.lines
-        ],
+        "products": [{**product.properties(), "quantity": quantity} for product, quantity in order.lines],
     }
     if order.coupon:
         properties["coupon"] = order.coupon

@@ -15,6 +15,7 @@ that was committed (losing the machine's power may: the file is not synced).
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ Image = Mapping[str, Mapping[str, str]]
 # How long a commit waits for another process that is writing to the same file: a commit takes
 # microseconds, so whoever holds the file for longer has stopped in a debugger.
 BUSY_TIMEOUT_SECONDS = 30.0
+
+# Pause before another process is asked again to let go of a new file.
+OPENING_PAUSE_SECONDS = 0.01
 
 # A rowid table, since images of a kilobyte make a clustered key three times slower. Sort keys
 # compare as UTF-8 bytes, as in DynamoDB.
@@ -197,7 +201,7 @@ class EmbeddedState:
         self._connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        _keep_a_write_ahead_log(self._connection)
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.executescript(_SCHEMA)
 
@@ -436,6 +440,20 @@ class EmbeddedQueues:
             return self._shapes[queue]
         except KeyError:
             raise UnknownQueue(queue) from None
+
+
+def _keep_a_write_ahead_log(database: sqlite3.Connection) -> None:
+    """Two processes that open a new file at once: SQLite refuses one of them without waiting."""
+    for _ in range(round(BUSY_TIMEOUT_SECONDS / OPENING_PAUSE_SECONDS)):
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(OPENING_PAUSE_SECONDS)
+        else:
+            return
+    raise sqlite3.OperationalError("another process holds the file")
 
 
 def _deliver(

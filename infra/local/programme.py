@@ -112,9 +112,7 @@ def plan_programme(source: random.Random, seed: int, days: int, starts_at: int) 
     return Programme(seed, products, tuple(shows), starts_at + days * DAY_MS)
 
 
-def _show(
-    show_id: str, title: str, announced: int, span: tuple[int, int], products: tuple[Product, ...]
-) -> Show:
+def _show(show_id: str, title: str, announced: int, span: tuple[int, int], products: tuple[Product, ...]) -> Show:
     starts_at, length = span
     # Each product is explained twice, in the same order.
     turns = products * 2

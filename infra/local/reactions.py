@@ -37,9 +37,7 @@ class Reaction:
     after_ms: int
 
 
-def react(
-    truth: Truth, viewer_address: str, sent_at: int, random_source: random.Random
-) -> list[Reaction]:
+def react(truth: Truth, viewer_address: str, sent_at: int, random_source: random.Random) -> list[Reaction]:
     """What the owner of `viewer_address` does about a message that came at `sent_at` (epoch ms).
 
     Reactions in order of time, never empty. Addresses of nobody, and those that bounce, do nothing;
@@ -63,9 +61,7 @@ def react(
     return reactions
 
 
-def order_request(
-    truth: Truth, viewer_address: str, at: int, random_source: random.Random
-) -> Request:
+def order_request(truth: Truth, viewer_address: str, at: int, random_source: random.Random) -> Request:
     """The request that tells of the order of a Reaction, placed at `at` (epoch ms).
 
     Raises KeyError for an address of nobody.

@@ -200,9 +200,7 @@ def _moment(text: object) -> int | None:
     return (moment - _EPOCH) // _MILLISECOND
 
 
-def _sorted(
-    arrivals: Iterable[tuple[int, int, bytes]], sort_bytes: int
-) -> Iterator[tuple[int, int, bytes]]:
+def _sorted(arrivals: Iterable[tuple[int, int, bytes]], sort_bytes: int) -> Iterator[tuple[int, int, bytes]]:
     """All arrivals in order. What exceeds memory is sorted in runs on disk, which are merged."""
     with ExitStack() as files:
         runs: list[Iterator[tuple[int, int, bytes]]] = []
@@ -218,9 +216,7 @@ def _sorted(
         yield from heapq.merge(*runs, sorted(held))
 
 
-def _spilled(
-    held: Iterable[tuple[int, int, bytes]], run: BinaryIO
-) -> Iterator[tuple[int, int, bytes]]:
+def _spilled(held: Iterable[tuple[int, int, bytes]], run: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
     for at, order, body in held:
         run.write(b"%d %d %b\n" % (at, order, body))
     run.seek(0)

@@ -34,9 +34,7 @@ _BAD = 0.003
 _LATEST_MS = 4 * HOUR_MS
 # A client sends when it has so many events (drawn once per client), or when a moment matters.
 _FEWEST_BATCHED, _MOST_BATCHED = 20, 60
-_SENT_AT_ONCE = frozenset(
-    ("Live Room Left", "Checkout Started", "Message Consent Updated", "Live Unfollowed")
-)
+_SENT_AT_ONCE = frozenset(("Live Room Left", "Checkout Started", "Message Consent Updated", "Live Unfollowed"))
 # A client that falls silent has sent what it had.
 _SILENCE_MS = 10 * MINUTE_MS
 
@@ -103,9 +101,7 @@ class _Parcel:
         return batch_request(at, self.messages, self.context, sent_at)
 
 
-def generate(
-    viewers: int, seed: int, days: int, starts_at: int, tally: Tally | None = None
-) -> Iterator[Request]:
+def generate(viewers: int, seed: int, days: int, starts_at: int, tally: Tally | None = None) -> Iterator[Request]:
     """The requests of one show and `days` days from its start, in order of arrival.
 
     `starts_at` is the first show's start in epoch milliseconds (`programme.USUAL_START` is 19:00 in
@@ -173,9 +169,7 @@ class _Road:
         if not happens(self._source, _BAD * len(parcel.messages)):
             return parcel
         show_id = self._programme.shows[0].show_id
-        kind, event = spoilt_event(
-            self._source, self._spoilt, show_id, parcel.messages[0], parcel.at
-        )
+        kind, event = spoilt_event(self._source, self._spoilt, show_id, parcel.messages[0], parcel.at)
         self._spoilt += 1
         return replace(parcel, messages=(*parcel.messages, event), bad=kind)
 
@@ -191,10 +185,7 @@ def _announcements(programme: Programme) -> Iterator[_Parcel]:
             (show.starts_at, "Live Show Started", {**where, "title": show.title}),
             (show.ends_at, "Live Show Ended", {**where, "replay_url": show.replay_url}),
         ]
-        told += [
-            (at, "Live Product Explained", {**where, **product.properties()})
-            for at, product in show.explained
-        ]
+        told += [(at, "Live Product Explained", {**where, **product.properties()}) for at, product in show.explained]
         for index, (at, event, properties) in enumerate(told):
             message: Message = {
                 "type": "track",

@@ -71,9 +71,7 @@ KINDS: Mapping[str, Callable[[Message, int], Message]] = {
 }
 
 
-def spoilt_event(
-    source: random.Random, turn: int, show_id: str, beside: Message, at: int
-) -> tuple[str, Message]:
+def spoilt_event(source: random.Random, turn: int, show_id: str, beside: Message, at: int) -> tuple[str, Message]:
     """The bad event number `turn` of a stream, with its kind: the kinds take turns.
 
     It is nobody's, so that one accepted by mistake shows as one viewer more. What can be mended is

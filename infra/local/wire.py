@@ -43,9 +43,7 @@ def batch_request(
     return Request(at, "/v1/batch", _encode(body))
 
 
-def single_request(
-    at: int, message: Mapping[str, object], context: Mapping[str, object], sent_at: int
-) -> Request:
+def single_request(at: int, message: Mapping[str, object], context: Mapping[str, object], sent_at: int) -> Request:
     """One message to the path of its own type."""
     body = {**message, "context": context, "sentAt": iso(sent_at)}
     return Request(at, f"/v1/{message['type']}", _encode(body))
