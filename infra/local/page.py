@@ -44,8 +44,7 @@ def _page(summary: Summary, locale: str) -> dict[str, Any]:
         "period": " – ".join(moment(at, summary.zone, locale) for at in period),
         "zone": summary.zone,
         "figures": [
-            {"value": f"{summary.viewers:,}", "word": labels["viewers"]},
-            {"value": f"{summary.ordered_in_show:,}", "word": labels["ordered_in_show"]},
+            *({"value": f"{count:,}", "word": labels[code]} for code, count in words.heading(summary)),
             {
                 "value": f"{summary.won_back_orders:,}",
                 "word": labels["orders_won_back"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, zip_longest
 from typing import Any
 
 from rich import box
@@ -17,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.local import words
-from infra.local.summary import Count, Story, Summary
+from infra.local.summary import Count, ReminderRow, Story, Summary
 from infra.local.words import moment, money, phrase, share, word
 
 # The beginning of a long list; the page shows more of it, JSON all.
@@ -65,7 +66,8 @@ def plain(text: str) -> str:
 
 def _parts(summary: Summary, locale: str) -> Iterator[RenderableType]:
     yield _headline(summary, locale)
-    yield _section(word("who_left", locale), _bars(summary.funnel, summary.viewers, locale))
+    if summary.funnel:
+        yield _section(word("who_left", locale), _bars(summary.funnel, summary.viewers, locale))
     if summary.left_alone:
         unit = word("people", locale)
         total = sum(reason.count for reason in summary.left_alone)
@@ -91,11 +93,11 @@ def _headline(summary: Summary, locale: str) -> RenderableType:
     if summary.synthetic:
         lines.append(f"{word('synthetic_note', locale)}\n", "italic yellow")
     gap = "" if locale == "zh-CN" else " "
-    lines.append(f"\n{summary.viewers:,} ", "bold")
-    lines.append(word("viewers", locale))
-    lines.append(f"  ·  {summary.ordered_in_show:,} ", "bold")
-    lines.append(word("people_ordered", locale))
-    lines.append(f"  ·  {summary.won_back_orders:,} ", "bold green")
+    lines.append("\n")
+    for code, count in words.heading(summary):
+        lines.append(f"{count:,} ", "bold")
+        lines.append(f"{word(code, locale)}  ·  ")
+    lines.append(f"{summary.won_back_orders:,} ", "bold green")
     lines.append(f"{word('orders_won_back', locale)}{gap}")
     lines.append(f"({money(summary.won_back_minor, summary.currency)})", "green")
     title = f"{word('title', locale)} · {plain(summary.shop)}"
@@ -128,8 +130,8 @@ def _bars(counts: Sequence[Count], whole: int, locale: str) -> RenderableType:
 def _table(summary: Summary, locale: str) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
     for code in ("viewer", "playbook", "why", "due", "outcome"):
-        table.add_column(word(code, locale), overflow="fold", no_wrap=code == "due")
-    for row in summary.reminders[:TERMINAL_ROWS]:
+        table.add_column(word(code, locale), overflow="fold", no_wrap=code in ("playbook", "due"))
+    for row in _some_of_each(summary.reminders):
         good = row.outcome in _GOOD_ENDS
         warm = Text(plain(word(row.temperature, locale)), _TONES.get(row.temperature, ""))
         because = words.why(row.because[:REASONS_IN_A_ROW], locale)
@@ -137,11 +139,20 @@ def _table(summary: Summary, locale: str) -> RenderableType:
         table.add_row(
             Text(plain(row.viewer)),
             Text(plain(f"{title} · {word(row.channel, locale)}")),
-            Text.assemble(warm, words.colon(locale) if because else "", plain(because)),
+            Text.assemble(warm, words.colon(locale) if because and row.temperature else "", plain(because)),
             Text(moment(row.due, row.zone, locale)),
             Text(plain(words.ending(row, locale)), "green" if good else "dim"),
         )
     return table
+
+
+def _some_of_each(rows: Sequence[ReminderRow]) -> list[ReminderRow]:
+    """The first of each playbook in turn, until the table is full; then by moment."""
+    by_playbook: dict[str, list[ReminderRow]] = {}
+    for row in rows:
+        by_playbook.setdefault(row.playbook, []).append(row)
+    layers = (layer for listed in zip_longest(*by_playbook.values()) for layer in listed if layer is not None)
+    return sorted(islice(layers, TERMINAL_ROWS), key=lambda row: (row.due, row.viewer))
 
 
 def _told(story: Story, locale: str, most: int = STORY_LINES) -> RenderableType:

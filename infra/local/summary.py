@@ -120,7 +120,8 @@ class Summary:
 
     `funnel` goes from many to few: watched, no_order, almost_bought, reachable, reminded, clicked,
     won_back. `left_alone` says of the non-orderers without a message why that is so.
-    `playbooks` gives the operators' titles by playbook id and locale.
+    Where there was no show (`viewers` 0: orders only) the funnel is empty, and `customers` and `orders` say how much
+    there was. `playbooks` gives the operators' titles by playbook id and locale.
     """
 
     synthetic: bool
@@ -131,6 +132,8 @@ class Summary:
     zone: str
     currency: str
     viewers: int
+    customers: int
+    orders: int
     ordered_in_show: int
     funnel: tuple[Count, ...]
     left_alone: tuple[Count, ...]

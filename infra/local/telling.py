@@ -16,6 +16,7 @@ from aftershow.rules.intent import score
 from aftershow.rules.planning import address_of, attributed_show, choose_channel, plan, zone_of
 from aftershow.rules.viewing import lead
 from infra.local.records import Human, Records
+from infra.local.report import STORY_LINES
 from infra.local.summary import (
     Because,
     Count,
@@ -142,15 +143,19 @@ def summary(records: Records, tally: Mapping[str, int], begins_at: int, *, synth
     reminded = [one for one in left if one.messaged]
     won = [order for order in records.orders if order.won_by is not None]
     winners = {lead(records.heads, order.viewer or "") for order in won}
-    funnel = [
-        Count("watched", len(people)),
-        Count("no_order", len(left)),
-        Count("almost_bought", sum(score(one.engagement).temperature == "hot" for one in left)),
-        Count("reachable", sum(_reachable(records, one) == "" for one in left)),
-        Count("reminded", len(reminded)),
-        Count("clicked", sum(any(row.feedback.clicked_at for row in one.messaged) for one in reminded)),
-        Count("won_back", sum(one.human.viewer in winners for one in reminded)),
-    ]
+    funnel = (
+        []
+        if not people
+        else [
+            Count("watched", len(people)),
+            Count("no_order", len(left)),
+            Count("almost_bought", sum(score(one.engagement).temperature == "hot" for one in left)),
+            Count("reachable", sum(_reachable(records, one) == "" for one in left)),
+            Count("reminded", len(reminded)),
+            Count("clicked", sum(any(row.feedback.clicked_at for row in one.messaged) for one in reminded)),
+            Count("won_back", sum(one.human.viewer in winners for one in reminded)),
+        ]
+    )
     alone = Counter(_why_alone(records, one) for one in left if not one.messaged)
     shows = sorted(records.shows.values(), key=lambda show: (show.closed_at or records.now, show.show))
     return Summary(
@@ -162,6 +167,8 @@ def summary(records: Records, tally: Mapping[str, int], begins_at: int, *, synth
         zone=records.settings.shop_zone,
         currency=records.settings.shop_currency,
         viewers=len(people),
+        customers=len({lead(records.heads, order.viewer) for order in records.orders if order.viewer and order.hash}),
+        orders=sum(order.hash is not None for order in records.orders),
         ordered_in_show=len(people) - len(left),
         funnel=tuple(funnel),
         left_alone=tuple(Count(code, count) for code, count in alone.most_common()),
@@ -170,7 +177,7 @@ def summary(records: Records, tally: Mapping[str, int], begins_at: int, *, synth
         events=events(tally),
         ledger=ledger(records),
         non_orderers=tuple(_non_orderers(records, left)),
-        reminders=tuple(_reminder_rows(records)),
+        reminders=tuple(sorted(_reminder_rows(records), key=lambda row: (row.temperature == "", row.due, row.viewer))),
         messages=tuple(_message_rows(records)),
         story=_best_story(records, people),
         playbooks={one.id: one.title for one in records.playbooks},
@@ -247,11 +254,17 @@ def _message_rows(records: Records) -> Iterator[MessageRow]:
 def _best_story(records: Records, people: Iterable[Watcher]) -> Story | None:
     """The story that shows most: won back, refunded, a series that ended early, many reasons."""
 
-    def richness(one: Watcher) -> tuple[int, int, int, str]:
+    def richness(one: Watcher) -> tuple[bool, int, int, str]:
         orders = [order for order in records.orders if order.viewer in one.human.members]
-        won = any(order.won_by for order in orders)
-        ended_early = any(row.reason == "ordered" for row in one.reminders)
-        return (won + ended_early, len(one.reminders), len(because(one.engagement)), one.human.viewer)
+        shows = [
+            any(order.won_by for order in orders),
+            any(row.reason == "ordered" for row in one.reminders),
+            any(row.feedback.clicked_at for row in one.reminders),
+            any(order.refunds or order.cancelled for order in orders),
+            bool(one.engagement.cart_lines()),
+        ]
+        lines = len(story(records, one.human).lines)
+        return (lines <= STORY_LINES, sum(shows), lines, one.human.viewer)
 
     told = [one for one in people if one.messaged]
     return story(records, max(told, key=richness).human) if told else None
@@ -299,10 +312,11 @@ def _of_head(human: Human) -> Iterator[StoryLine]:
         return
     if "email" in head.traits:
         yield StoryLine(head.traits["email"].at, "identified")
-    for scope, origins in head.consent.items():
-        for said in origins.values():
-            code = "consented" if said.state == "granted" else "withdrawn"
-            yield StoryLine(said.at, code, detail=f"{scope} {said.source or ''}".strip())
+    # One statement may stand for several of a person's identities: it is told once.
+    statements = {said.id: (scope, said) for scope, origins in head.consent.items() for said in origins.values()}
+    for scope, said in statements.values():
+        code = "consented" if said.state == "granted" else "withdrawn"
+        yield StoryLine(said.at, code, detail=f"{scope} {said.source or ''}".strip())
 
 
 def _of_reminder(row: Reminder, engagement: Engagement | None) -> Iterator[StoryLine]:

@@ -139,6 +139,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "people_ordered": ("ordered in the show", "人直播中下单"),
     "viewers": ("viewers", "位观众"),
+    "customers": ("customers", "位顾客"),
+    "orders": ("orders", "笔订单"),
     "orders_won_back": ("orders won back", "单被追回"),
     "of_them": ("of all viewers", "占全部观众"),
     "who_left": ("Who left, who came back", "谁离开了，谁回来了"),
@@ -229,6 +231,13 @@ def share(count: int, of: int) -> str:
     """A share in whole per cent; below one of them it says so."""
     percent = 100 * count / of if of else 0
     return "<1 %" if 0 < percent < 1 else f"{percent:.0f} %"
+
+
+def heading(summary: Summary) -> tuple[tuple[str, int], tuple[str, int]]:
+    """The two figures that say how large the run was: of a show, or of orders alone."""
+    if summary.viewers:
+        return ("viewers", summary.viewers), ("people_ordered", summary.ordered_in_show)
+    return ("customers", summary.customers), ("orders", summary.orders)
 
 
 def why(because: Sequence[Because], locale: str) -> str:

@@ -88,6 +88,8 @@ def sample(reminders: int = 30) -> Summary:
         zone=SHANGHAI,
         currency="CNY",
         viewers=200,
+        customers=60,
+        orders=70,
         ordered_in_show=41,
         funnel=(
             Count("watched", 200),
@@ -277,6 +279,8 @@ def test_an_empty_run_is_told_too(locale: str) -> None:
         synthetic=False,
         shows=(),
         viewers=0,
+        customers=0,
+        orders=0,
         funnel=(Count("watched", 0),),
         left_alone=(),
         non_orderers=(),

@@ -62,7 +62,12 @@ def won_by(reminders: Iterable[Reminder], order: Order) -> Reminder | None:
     if order.at is None:
         return None
     at = order.at
-    sent = [one for one in reminders if one.sent_at is not None and one.sent_at <= at <= one.sent_at + WON_BACK_WITHIN]
+    # What went to a file reached nobody, so it won nothing back.
+    sent = [
+        one
+        for one in reminders
+        if one.sent_at is not None and one.channel != "file" and one.sent_at <= at <= one.sent_at + WON_BACK_WITHIN
+    ]
     last = max(sent, key=lambda one: (one.sent_at or 0, one.id), default=None)
     if last is None:
         return None
