@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from threading import Barrier as ThreadBarrier
 
 import pytest
 
@@ -178,11 +179,12 @@ def start_writers(path: Path, names: str, times: int) -> list[tuple[SpawnProcess
     writers = []
     for name in names:
         heard, said = processes.Pipe(duplex=False)
-        writer = processes.Process(target=write_many, args=(path, name, times, said, start))
+        work = (path, name, times, said, start)
+        writer = processes.Process(target=write_many, args=work, daemon=True)
         writer.start()
         said.close()
         writers.append((writer, heard))
-    start.wait()
+    start.wait(timeout=30)
     return writers
 
 
@@ -218,3 +220,19 @@ def test_a_killed_process_loses_nothing_committed(tmp_path: Path) -> None:
     heard.close()
     # It may have committed once more than it could say.
     assert stored_counter(tmp_path / "state.db") in (said, said + 1)
+
+
+def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path, clock: Clock) -> None:
+    for attempt in range(20):
+        path = tmp_path / f"state{attempt}.db"
+        start = ThreadBarrier(4)
+
+        def use(_thread: int, path: Path = path, start: ThreadBarrier = start) -> int:
+            start.wait(timeout=30)
+            state = EmbeddedState(path, clock.now)
+            number = state.next_number("opened")
+            state.close()
+            return number
+
+        with ThreadPoolExecutor(4) as threads:
+            assert sorted(threads.map(use, range(4))) == [1, 2, 3, 4]
