@@ -44,6 +44,10 @@ CATALOG = frozenset({
 })  # fmt: skip
 
 
+# Noncharacters that SQS refuses in a message.
+_UNSENDABLE = ("\ufffe", "\uffff")
+
+
 class RequestRefused(Exception):
     """The request as a whole is answered with 400; nothing of it is kept."""
 
@@ -291,7 +295,11 @@ def _with_rejected(head: bytes, group: list[bytes], size: int, refused: list[byt
 
 def _message(head: bytes, events: Sequence[bytes], rejected: Sequence[bytes]) -> str:
     text = head + b',"events":[' + b",".join(events) + b'],"rejected":[' + b",".join(rejected) + b"]}"
-    return text.decode("utf-8", "replace")
+    decoded = text.decode("utf-8", "replace")
+    if any(character in decoded for character in _UNSENDABLE):
+        # A viewer can type them, JSON allows them, SQS refuses them: as escapes they pass.
+        decoded = decoded.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
+    return decoded
 
 
 def unpack(body: str) -> Packed:

@@ -149,8 +149,8 @@ def _show_occasion(person: Person, shop: Shop, playbook: Playbook, about: str, n
     against = (
         "playbook_stopped" if playbook.stopped
         else "show_cancelled" if show.text("cancelled")
-        else "expired" if now > show.closed_at + playbook.deadline
         else _ended_by(person, playbook, engagement, show)
+        or ("expired" if now > show.closed_at + playbook.deadline else None)
     )  # fmt: skip
     reasons = ", ".join(f"{one.code} {one.amount}" if one.amount is not None else one.code for one in scored.reasons)
     why = f"{scored.temperature} {scored.intent}: {reasons}" if reasons else f"{scored.temperature} {scored.intent}"

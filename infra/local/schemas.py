@@ -1,0 +1,33 @@
+"""JSON Schemas of what crosses a border, generated from the models: python -m infra.local.schemas writes them anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from aftershow.model.events import DomainEvent
+from aftershow.model.playbooks import Playbook, Template
+from aftershow.model.reminders import Reminder
+
+FOLDER = Path(__file__).resolve().parent.parent / "schemas"
+
+
+def schemas() -> dict[str, str]:
+    """File name to text."""
+    models = {"domain_event": DomainEvent, "playbook": Playbook, "template": Template, "reminder": Reminder}
+    return {
+        f"{name}.schema.json": json.dumps(TypeAdapter(model).json_schema(), indent=1, ensure_ascii=False) + "\n"
+        for name, model in models.items()
+    }
+
+
+def main() -> None:
+    """Write all of them."""
+    for name, text in schemas().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
