@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -16,7 +17,12 @@ FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 
 def schemas() -> dict[str, str]:
     """File name to text."""
-    models = {"domain_event": DomainEvent, "playbook": Playbook, "template": Template, "reminder": Reminder}
+    models: dict[str, Any] = {
+        "domain_event": DomainEvent,
+        "playbook": Playbook,
+        "template": Template,
+        "reminder": Reminder,
+    }
     return {
         f"{name}.schema.json": json.dumps(TypeAdapter(model).json_schema(), indent=1, ensure_ascii=False) + "\n"
         for name, model in models.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from aftershow.model.engagements import Engagement, Kind, Temperature
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.ledger import ISSUED
 from aftershow.model.orders import Order
-from aftershow.model.reminders import Reminder
+from aftershow.model.reminders import Reminder, Step
 from aftershow.rules.intent import score
 from aftershow.rules.planning import address_of, attributed_show, choose_channel, plan, zone_of
 from aftershow.rules.viewing import lead
@@ -302,7 +303,9 @@ def _of_engagement(records: Records, engagement: Engagement) -> Iterator[StoryLi
     if show is not None and show.closed_at is not None:
         scored = score(engagement)
         yield StoryLine(
-            show.closed_at, "show_ended", detail=f"{scored.temperature} {scored.intent}", because=because(engagement)
+            show.closed_at,
+            "show_ended",
+            because=(Because(f"intent_{scored.temperature}", scored.intent), *because(engagement)),
         )
 
 
@@ -316,7 +319,7 @@ def _of_head(human: Human) -> Iterator[StoryLine]:
     statements = {said.id: (scope, said) for scope, origins in head.consent.items() for said in origins.values()}
     for scope, said in statements.values():
         code = "consented" if said.state == "granted" else "withdrawn"
-        yield StoryLine(said.at, code, detail=f"{scope} {said.source or ''}".strip())
+        yield StoryLine(said.at, code, detail=said.source or "", because=tuple(map(Because, scope.split(":"))))
 
 
 def _of_reminder(row: Reminder, engagement: Engagement | None) -> Iterator[StoryLine]:
@@ -325,7 +328,38 @@ def _of_reminder(row: Reminder, engagement: Engagement | None) -> Iterator[Story
             reasons = because(engagement) if engagement else (Because("first_order"),)
             yield StoryLine(step.at, "planned", detail=f"{row.playbook} / {row.step}", because=reasons)
         else:
-            yield StoryLine(step.at, step.code, detail=step.detail)
+            yield _of_step(step)
+
+
+# How the time solver writes down what it found: moment zone: how (hours, why).
+_SOLVED = re.compile(r"^(\S+) \S+: (at once|moved from \S+) \(([^,)]*)(?:, ([^)]*))?\)$")
+_CODED = {
+    "at once": "at_once",
+    "any hour": "any_hour",
+    "in active hours": "in_active_hours",
+    "no active hour is allowed": "no_active_hour",
+    "no active hour before the deadline": "no_active_hour",
+}
+
+
+def _of_step(step: Step) -> StoryLine:
+    """A line of a reminder's trace, with codes in the place of English words where there are some."""
+    if step.code == "channel":
+        channel, _, passed = step.detail.partition(" ")
+        return StoryLine(step.at, step.code, detail=passed, because=(Because(channel),))
+    if step.code == "claimed":
+        return StoryLine(step.at, step.code, detail="" if step.detail == "attempt 1" else step.detail)
+    solved = _SOLVED.match(step.detail)
+    if solved is None:
+        return StoryLine(step.at, step.code, detail=step.detail)
+    hours = _CODED.get(solved[3], solved[3])
+    words = (_CODED.get(solved[2], ""), hours, _CODED.get(solved[4] or "", ""))
+    return StoryLine(
+        step.at,
+        step.code,
+        detail=solved[1][:16].replace("T", " "),
+        because=tuple(Because(word) for word in words if word),
+    )
 
 
 def _of_order(order: Order) -> Iterator[StoryLine]:
@@ -342,7 +376,7 @@ def _of_ledger(records: Records, human: Human) -> Iterator[StoryLine]:
     for entry in records.entries:
         if any(leg.account in accounts for leg in entry.legs):
             code = "points_earned" if entry.points >= 0 else "points_reversed"
-            yield StoryLine(entry.at, code, abs(entry.points), entry.reason)
+            yield StoryLine(entry.at, code, abs(entry.points), because=(Because(entry.reason.replace(" ", "_")),))
 
 
 def explanation(records: Records, human: Human) -> dict[str, Any]:

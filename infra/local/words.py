@@ -131,6 +131,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "order_cancelled": ("order cancelled", "订单取消"),
     "points_earned": ("{n} points", "积分 {n}"),
     "points_reversed": ("{n} points taken back", "扣回积分 {n}"),
+    "refund_without_an_order": ("refund without an order", "无单退款"),
+    "order_refunded": ("order refunded", "订单退款"),
+    "intent_hot": ("hot, intent {n}", "很想买，意向 {n}"),
+    "intent_considering": ("considering, intent {n}", "在考虑，意向 {n}"),
+    "intent_cold": ("cold, intent {n}", "兴趣淡，意向 {n}"),
+    "at_once": ("at once", "立即"),
+    "any_hour": ("any hour", "不限时段"),
+    "in_active_hours": ("her active hours", "在她的活跃时段"),
+    "no_active_hour": ("none of her active hours fits", "活跃时段不合适"),
+    "all": ("all channels", "全部渠道"),
     # Headings and sentences of the report itself.
     "title": ("After the show", "下播之后"),
     "synthetic_note": (

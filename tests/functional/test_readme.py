@@ -29,7 +29,7 @@ def test_the_shown_demo_is_the_real_output(locale: str, tmp_path: Path) -> None:
 def test_every_command_that_the_readme_shows_exists() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"infra/aftershow ([a-z]+)", text))
-    run = subprocess.run(  # noqa: S603 (our own words)
+    run = subprocess.run(
         [sys.executable, "-m", "infra.local.cli", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert named
