@@ -57,5 +57,10 @@ def body_hash(*parts: str) -> str:
 
 
 def is_usable_identity(value: str) -> bool:
-    """Whether a value can name one person."""
-    return 0 < len(value) <= MAX_IDENTITY_CHARACTERS and value.strip().lower() not in NOBODY and value.isprintable()
+    """Whether a value can name one person. What is left of a cut or wrongly decoded text (U+FFFD) could name many."""
+    return (
+        0 < len(value) <= MAX_IDENTITY_CHARACTERS
+        and value.strip().lower() not in NOBODY
+        and value.isprintable()
+        and "\N{REPLACEMENT CHARACTER}" not in value
+    )

@@ -38,12 +38,13 @@ def minor_units(amount: object, currency: str) -> int:
         raise BadAmount("an amount must be a number")
     try:
         value = Decimal(str(amount))
-        minor = int(value.scaleb(places).to_integral_value()) if value.is_finite() else -1
+        minor = value.scaleb(places).to_integral_value() if value.is_finite() else Decimal(-1)
     except (DecimalException, ValueError):
         raise BadAmount("an amount must be a number") from None
+    # Before it becomes an integer: a million digits take half a minute.
     if not 0 <= minor <= MAX_MINOR_UNITS:
         raise BadAmount("an amount must be finite, not negative, and below 10^15 minor units")
-    return minor
+    return int(minor)
 
 
 def whole_units(minor: int, currency: str) -> int:

@@ -1,14 +1,15 @@
 """What arrives at the door: which events of a request are taken, which are refused and why, and how they travel on.
 
 Only what every event must have is judged here (size, type, identity, time); what an event means is read by the scorer.
-The bytes of a good event travel on untouched: nothing is parsed twice or written again.
+The bytes of a good event travel on untouched: nothing is parsed twice or written again. The few that a queue or a
+parser would not let through as they are travel in base64.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,17 @@ import msgspec
 
 from aftershow.model.ids import is_usable_identity
 from aftershow.model.instants import DAY, HOUR, parse_instant
-from aftershow.model.json_text import BrokenJson, holds_not_a_number, read_json
+from aftershow.model.json_text import (
+    MAX_DEPTH,
+    BrokenJson,
+    NotANumber,
+    TooDeep,
+    elements,
+    holds_not_a_number,
+    is_deep,
+    members,
+    read_json,
+)
 
 # Segment's limits (HTTP Tracking API).
 MAX_EVENT_BYTES = 32 * 1024
@@ -28,6 +39,11 @@ MAX_AGE = 400 * DAY
 # A packed message leaves room for what JSON adds around it within a queue message's 1 MiB.
 MAX_PACKED_BYTES = 960 * 1024
 MAX_PACKED_VIEWERS = 250
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# U+FFFE and U+FFFF (ports.queues.check_messages).
+_REFUSED_BY_QUEUES = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 KINDS = {name: name for name in ("identify", "track", "page", "screen", "group", "alias", "batch")} | {
     "i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch",
@@ -74,6 +90,7 @@ class _Batch(msgspec.Struct):
 
 _events = msgspec.json.Decoder(_Event)
 _batches = msgspec.json.Decoder(_Batch)
+_contexts = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +121,26 @@ def judge(kind: str, body: bytes, now: int) -> Intake:
     """Judge a request to /v1/`kind`. Raises RequestRefused for what the caller must mend before sending again."""
     if len(body) > MAX_BATCH_BYTES:
         raise RequestRefused(f"a request holds at most {MAX_BATCH_BYTES // 1024} KB")
+    body = body.removeprefix(BYTE_ORDER_MARK).strip()
     if kind == "batch":
         return _judge_batch(body, now)
-    intake = Intake(write_key=_field(body, "writeKey"), context=b"{}")
+    intake = Intake(write_key=_write_key(body), context=b"{}")
     _judge_event(intake, kind, body, now)
     return intake
 
 
-def _field(body: bytes, name: str) -> str | None:
-    value = _object(body).get(name)
-    return value if isinstance(value, str) else None
+def _write_key(body: bytes) -> str | None:
+    value = _checked(body)
+    key = value.get("writeKey") if value is not None else _text(_cut(body).get("writeKey"))
+    return key if isinstance(key, str) else None
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _checked(body: bytes) -> dict[str, Any] | None:
+    """The body, read; None where it is too deep for that, which is one event's fault. Raises RequestRefused."""
     try:
         value = read_json(body)
+    except TooDeep:
+        return None
     except BrokenJson as broken:
         raise RequestRefused(str(broken)) from None
     if not isinstance(value, dict):
@@ -126,34 +148,68 @@ def _object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def _cut(body: bytes) -> dict[str, bytes]:
+    try:
+        return members(body)
+    except BrokenJson as broken:
+        raise RequestRefused(str(broken)) from None
+
+
+def _text(raw: bytes | None) -> object:
+    """What a short text says; None for anything that can't be read."""
+    try:
+        return read_json(raw) if raw and not is_deep(raw) else None
+    except BrokenJson:
+        return None
+
+
 def _judge_batch(body: bytes, now: int) -> Intake:
+    events: Iterable[bytes] | None
     try:
         batch = _batches.decode(body)
-        events, context, write_key = batch.batch, bytes(batch.context or b"{}"), batch.writeKey
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        # One bad event may have broken the fast parse: read forgivingly and judge event by event.
-        value = _object(body)
-        listed = value.get("batch")
-        events = [msgspec.Raw(_bytes(one)) for one in listed] if isinstance(listed, list) else None
-        context, key = _bytes(value.get("context") or {}), value.get("writeKey")
+        events, context, write_key = batch.batch, bytes(batch.context or b""), batch.writeKey
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # One bad event may have broken the fast parse: the events are cut out as they stand and judged one by one.
+        _checked(body)
+        cut = _cut(body)
+        listed, context = cut.get("batch", b""), cut.get("context", b"")
+        events = elements(listed) if listed[:1] == b"[" else None
+        key = _text(cut.get("writeKey"))
         write_key = key if isinstance(key, str) else None
     if events is None:
         raise RequestRefused('a batch needs a list "batch"')
-    if len(events) > MAX_BATCH_EVENTS:
+    raws = [bytes(raw) for raw in events]
+    if len(raws) > MAX_BATCH_EVENTS:
         raise RequestRefused(f"a batch holds at most {MAX_BATCH_EVENTS} events")
-    if context[:1] != b"{":
-        context = b"{}"
-    intake = Intake(write_key=write_key, context=context)
-    for raw in events:
-        _judge_event(intake, None, bytes(raw), now)
+    intake = Intake(write_key=write_key, context=_context(context))
+    for raw in raws:
+        _judge_event(intake, None, raw, now)
     return intake
 
 
-def _bytes(value: Any) -> bytes:
-    if holds_not_a_number(value):
-        # Not JSON any more: kept as Python's own dialect, so that the judge refuses it and a person can read it.
-        return json.dumps(value, ensure_ascii=False, default=lambda _: "NaN").encode().replace(b'"NaN"', b"NaN")
-    return json.dumps(value, ensure_ascii=False).encode()
+def _context(raw: bytes) -> bytes:
+    """The batch's context as every message will carry it: what the scorer could not read is mended or left out."""
+    if not raw or is_deep(raw):
+        return b"{}"
+    try:
+        _contexts.decode(raw)
+        if _travels(raw):
+            return raw
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    try:
+        value = read_json(raw)
+    except BrokenJson:
+        return b"{}"
+    written = msgspec.json.encode(value if isinstance(value, dict) else {}, enc_hook=_nothing)
+    for refused in _REFUSED_BY_QUEUES:
+        written = written.replace(refused, "\N{REPLACEMENT CHARACTER}".encode())
+    return written
+
+
+def _nothing(value: object) -> None:
+    if not isinstance(value, NotANumber):
+        raise NotImplementedError
 
 
 def _judge_event(intake: Intake, kind: str | None, raw: bytes, now: int) -> None:
@@ -171,6 +227,8 @@ def _judge_event(intake: Intake, kind: str | None, raw: bytes, now: int) -> None
 def _reason_to_refuse(kind: str | None, raw: bytes, now: int) -> tuple[str | None, _Event | None]:
     if len(raw) > MAX_EVENT_BYTES:
         return "larger than 32 KB", None
+    if is_deep(raw):
+        return f"nested more than {MAX_DEPTH} levels deep", None
     try:
         event = _events.decode(raw)
     except msgspec.ValidationError:
@@ -236,6 +294,20 @@ class _Message(msgspec.Struct):
 _messages = msgspec.json.Decoder(_Message)
 
 
+def _travels(raw: bytes) -> bool:
+    """Whether a text gets through a queue and the fast parser as it is: UTF-8, no character that SQS refuses, no half
+    of an emoji (every escaped emoji is suspected)."""
+    if b"\\ud" in raw or b"\\uD" in raw:
+        return False
+    if raw.isascii():
+        return True
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return not any(refused in raw for refused in _REFUSED_BY_QUEUES)
+
+
 @dataclass(frozen=True, slots=True)
 class Packed:
     """A queue message, read back: events are (type, original bytes)."""
@@ -259,21 +331,22 @@ def pack(
     size = 0
     for who, kind, raw in ordered:
         too_many = who not in viewers and len(viewers) == MAX_PACKED_VIEWERS
-        if group and (too_many or size + len(raw) > MAX_PACKED_BYTES - len(head)):
+        carried = raw if _travels(raw) else b'"' + b64encode(raw) + b'"'
+        if group and (too_many or size + len(carried) > MAX_PACKED_BYTES - len(head)):
             yield _message(head, group, ())
             group, viewers, size = [], set(), 0
-        group.append(b'["' + kind.encode() + b'",' + raw + b"]")
+        group.append(b'["' + kind.encode() + b'",' + carried + b"]")
         viewers.add(who)
-        size += len(raw) + 20
+        size += len(carried) + 20
     yield from _with_rejected(head, group, size, refused)
 
 
 def _kept(rejected: Rejected) -> list[str]:
-    """The original bytes as text, or in base64 where they are no text."""
-    try:
+    """The original bytes as text, or in base64 where they are no text that travels."""
+    # Written as JSON, a control character takes six bytes.
+    if _travels(rejected.raw) and not _CONTROLS.search(rejected.raw):
         return [rejected.reason, rejected.raw.decode()]
-    except UnicodeDecodeError:
-        return [rejected.reason, b64encode(rejected.raw).decode(), "base64"]
+    return [rejected.reason, b64encode(rejected.raw).decode(), "base64"]
 
 
 def _original(reason: str, text: str, encoding: str = "") -> Rejected:
@@ -309,6 +382,11 @@ def unpack(body: str) -> Packed:
         source=message.source,
         received_at=message.received_at,
         context=message.context,
-        events=[(kind, bytes(raw)) for kind, raw in message.events],
+        events=[(kind, _uncarried(bytes(raw))) for kind, raw in message.events],
         rejected=[_original(*kept) for kept in message.rejected],
     )
+
+
+def _uncarried(raw: bytes) -> bytes:
+    # An event is an object, so a text can only be one in base64.
+    return b64decode(raw[1:-1]) if raw[:1] == b'"' else raw
