@@ -16,21 +16,10 @@ import pytest
 
 from infra.local.recorded import Report, RetailReport, read_online_retail, read_segment
 from infra.local.wire import Request
+from tests.real_data import real_data
 
 RETAIL = "online_retail_to_2011-06.csv.gz"
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
-
-
-def real_data(name: str) -> Path:
-    """A file of real data; where it is absent the test is skipped, but not in CI."""
-    usual = Path(__file__).resolve().parents[3] / "shared" / "data"
-    path = Path(os.getenv("AFTERSHOW_DATA") or usual) / name
-    if not path.exists():
-        word = f"SKIPPED FOR WANT OF REAL DATA: {name} (set AFTERSHOW_DATA to its folder)"
-        if os.getenv("CI") == "true":
-            pytest.fail(word)
-        pytest.skip(word)
-    return path
 
 
 def track(message_id: str, **rest: object) -> dict[str, object]:
@@ -39,10 +28,7 @@ def track(message_id: str, **rest: object) -> dict[str, object]:
 
 
 def written(path: Path, lines: list[object]) -> Path:
-    text = "".join(
-        (line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)) + "\n"
-        for line in lines
-    )
+    text = "".join((line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)) + "\n" for line in lines)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -136,16 +122,13 @@ def test_an_endless_line_is_left_out(tmp_path: Path) -> None:
     path = written(tmp_path / "long.ndjson", [long, good])
     (request,) = read_segment([path], report)
     assert bodies([request])[0]["batch"][0]["messageId"] == "a"
-    assert [(broken.line, broken.why) for broken in report.listed] == [
-        (1, "longer than 500000 bytes")
-    ]
+    assert [(broken.line, broken.why) for broken in report.listed] == [(1, "longer than 500000 bytes")]
     assert report.lines == 2
 
 
 def test_a_damaged_archive_gives_what_can_be_read(tmp_path: Path) -> None:
     lines = "".join(
-        json.dumps(track(f"m{index}", timestamp="2026-03-06T12:00:01Z", text=os.urandom(20).hex()))
-        + "\n"
+        json.dumps(track(f"m{index}", timestamp="2026-03-06T12:00:01Z", text=os.urandom(20).hex())) + "\n"
         for index in range(2000)
     )
     path = tmp_path / "cut.gz"
@@ -160,9 +143,7 @@ def test_a_damaged_archive_gives_what_can_be_read(tmp_path: Path) -> None:
 
 def test_more_than_memory_holds_is_sorted_on_disk(tmp_path: Path) -> None:
     messages = [
-        track(
-            f"m{index * 7919 % 500:03}", timestamp=f"2026-03-06T12:00:00.{index * 7919 % 500:03}Z"
-        )
+        track(f"m{index * 7919 % 500:03}", timestamp=f"2026-03-06T12:00:00.{index * 7919 % 500:03}Z")
         for index in range(500)
     ]
     path = written(tmp_path / "mixed.ndjson", list(messages))
