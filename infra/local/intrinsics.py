@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import yaml
@@ -58,8 +59,10 @@ def refuse(where: str, what: str) -> NoReturn:
     raise TemplateError(message)
 
 
-def parse(text: str) -> dict[str, Any]:
-    """A template as plain data, `!Sub x` as {"Fn::Sub": x}. Raises TemplateError."""
+# A bench starts hundreds of hosts over one template, and reading YAML would be most of its time.
+@lru_cache(maxsize=4)
+def parse(text: str) -> Mapping[str, Any]:
+    """A template as plain data, `!Sub x` as {"Fn::Sub": x}; not to be changed. Raises TemplateError."""
     try:
         parsed = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with the short forms)
     except yaml.YAMLError as error:
