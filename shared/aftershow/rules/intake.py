@@ -83,7 +83,8 @@ class _Event(msgspec.Struct):
 
 class _Batch(msgspec.Struct):
     batch: list[msgspec.Raw] | None = None
-    context: msgspec.Raw | None = None
+    # Not "Raw or None": in a union msgspec takes no object for it.
+    context: msgspec.Raw = msgspec.Raw()
     sentAt: str | None = None  # noqa: N815
     writeKey: str | None = None  # noqa: N815
 
@@ -167,7 +168,7 @@ def _judge_batch(body: bytes, now: int) -> Intake:
     events: Iterable[bytes] | None
     try:
         batch = _batches.decode(body)
-        events, context, write_key = batch.batch, bytes(batch.context or b""), batch.writeKey
+        events, context, write_key = batch.batch, bytes(batch.context), batch.writeKey
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # One bad event may have broken the fast parse: the events are cut out as they stand and judged one by one.
         _checked(body)
