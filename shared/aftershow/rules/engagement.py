@@ -44,7 +44,7 @@ class _Sketch:
         """Count one thing; False where it was counted before. Beyond the sketch nobody can say: True."""
         if hashed in self.kinds:
             return False
-        if len(self.kinds) < MAX_COUNTED and not self.estimated:
+        if len(self.kinds) < MAX_COUNTED:
             self.kinds[hashed] = kind
             return True
         self.estimated = True
@@ -128,7 +128,7 @@ def _newest_lines(cart: dict[str, CartLine]) -> dict[str, CartLine]:
 
 
 def _newest(known: Stamped | None, event: Event, value: str | None) -> Stamped | None:
-    if value is None or (known is not None and known.value == value and known.at >= event.at):
+    if value is None:
         return known
     return Stamped(value=value, at=event.at, id=f"{short_hash(event.id):016x}").newest(known)
 
@@ -160,7 +160,7 @@ def united(engagements: Iterable[Engagement]) -> Engagement:
                 "first_at": min(first.first_at, other.first_at),
                 "last_at": max(first.last_at, other.last_at),
                 "watched": slots_text(slots_of(first.watched) | slots_of(other.watched)),
-                "left_seconds": max(filter(None, (first.left_seconds, other.left_seconds)), default=None),
+                "left_seconds": _longer(first.left_seconds, other.left_seconds),
                 "counted": sketch_text(sketch.kinds),
                 "estimated": sketch.estimated,
                 "products": _most_recent(products, MAX_PRODUCTS),
@@ -175,6 +175,11 @@ def united(engagements: Iterable[Engagement]) -> Engagement:
             }
         )
     return first
+
+
+def _longer(one: int | None, other: int | None) -> int | None:
+    """The longer of two watch times; an observed zero is known, unlike None."""
+    return max((seconds for seconds in (one, other) if seconds is not None), default=None)
 
 
 def _later(one: Stamped | None, other: Stamped | None) -> Stamped | None:

@@ -57,9 +57,8 @@ def _with_traits(head: Head, event: Event, said: dict[str, str]) -> Head:
     traits = dict(head.traits)
     for name, value in said.items():
         trait: Trait = name  # type: ignore[assignment]
-        known = traits.get(trait)
-        if known is None or known.value != value or known.at < event.at:
-            traits[trait] = Stamped(value=value, at=event.at, id=f"{short_hash(event.id):016x}").newest(known)
+        stated = Stamped(value=value, at=event.at, id=f"{short_hash(event.id):016x}")
+        traits[trait] = stated.newest(traits.get(trait))
     return head if traits == head.traits else head.model_copy(update={"traits": traits})
 
 

@@ -1,0 +1,81 @@
+"""What the tests of the rules begin with: events as the scorer reads them, a playbook, a show, a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from aftershow.model.base import Stamped
+from aftershow.model.instants import DAY, HOUR, iso, parse_instant
+from aftershow.model.playbooks import PlannedStep, Playbook
+from aftershow.model.settings import Settings
+from aftershow.model.shows import Show
+from aftershow.model.viewers import Consent, Head
+from aftershow.rules.segment import Defaults, Event, read_event
+
+SHOP = Defaults(currency="CNY")
+# A Wednesday, 20:00 in Shanghai: the show begins.
+START = parse_instant("2026-03-04T12:00:00Z")
+SHOW_ENDS = START + 2 * HOUR
+SETTINGS = Settings(shop_zone="Asia/Shanghai", channels=("email",))
+
+
+def read(
+    kind: str, at: int = START, message_id: str = "m1", context: dict[str, Any] | None = None, **more: Any
+) -> Event:
+    """An event of /v1/`kind`, read; without an identity it is user u1's."""
+    fields = {"messageId": message_id, "originalTimestamp": iso(at), **more}
+    if not {"userId", "anonymousId"} & set(more):
+        fields["userId"] = "u1"
+    return read_event(kind, msgspec.json.encode(fields), context or {}, at, SHOP)
+
+
+def tracked(
+    event: str, /, at: int = START, message_id: str = "m1", who: dict[str, str] | None = None, **said: Any
+) -> Event:
+    """A track event with properties; `who` are its identities."""
+    return read("track", at, message_id, None, event=event, properties=said, **(who or {"userId": "u1"}))
+
+
+def granted(at: int = START - DAY, message_id: str = "c") -> Consent:
+    """A consent that was given."""
+    return Consent(state="granted", at=at, id=message_id)
+
+
+def withdrawn(at: int, message_id: str = "c") -> Consent:
+    """A consent that was taken back."""
+    return Consent(state="withdrawn", at=at, id=message_id)
+
+
+def said(value: str, at: int = START, message_id: str = "s") -> Stamped:
+    """A statement."""
+    return Stamped(value=value, at=at, id=message_id)
+
+
+def reachable(viewer: str = "u1", **more: Any) -> Head:
+    """Somebody with an address who agreed to marketing."""
+    facts: dict[str, Any] = {
+        "traits": {"email": said(f"{viewer}@example.com")},
+        "consent": {"marketing:all": {viewer: granted()}},
+    }
+    return Head(viewer=viewer, **{**facts, **more})
+
+
+def ended_show(show: str = "s1", **texts: str) -> Show:
+    """A show that is over."""
+    fields = {"title": "Spring", "host": "h1", "started_at": str(START), "ended_at": str(SHOW_ENDS), **texts}
+    return Show.model_validate(
+        {"show": show, "closed_at": SHOW_ENDS, "fields": {name: said(value) for name, value in fields.items()}}
+    )
+
+
+def playbook(**more: Any) -> Playbook:
+    """A series of two messages, a day apart, for hot viewers."""
+    words = {"en": "x"}
+    steps = (PlannedStep(id="first", template="t"), PlannedStep(id="second", gap=DAY, template="t"))
+    facts: dict[str, Any] = {
+        "id": "hot", "version": 1, "title": words, "why": words, "trigger": "show_ended", "temperatures": ("hot",),
+        "channels": ("email",), "deadline": 10 * DAY, "steps": steps,
+    }  # fmt: skip
+    return Playbook(**{**facts, **more})
