@@ -353,6 +353,9 @@ def _follow(state: Literal["followed", "unfollowed"]) -> Reader:
 
 
 def _money(properties: dict[str, Any], stamp: _Stamp, *names: str) -> tuple[int, str]:
+    said = properties.get("currency")
+    if said is not None and not isinstance(said, str):
+        raise Unreadable("unknown currency")
     currency = (_text(properties, "currency") or stamp.shop.currency).upper()
     amount = next((properties[name] for name in names if properties.get(name) is not None), None)
     if amount is None:

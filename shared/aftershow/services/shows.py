@@ -75,15 +75,18 @@ def _close(ports: Ports, show_id: str) -> None:
         return
     before = Show.read(item.body)
     end = expected_end(before)
-    if before.closed_at is None and end <= ports.now():
+    if before.closed_at is None and end is not None and end <= ports.now():
         _write(ports, item, before, before.model_copy(update={"closed_at": end}))
 
 
-def expected_end(show: Show) -> int:
-    """When a show must be taken to be over."""
+def expected_end(show: Show) -> int | None:
+    """When a show must be taken to be over; None while it is only known that there will be one."""
     planned = show.moment("ends_at")
-    started = show.moment("starts_at") or 0
-    return planned if planned is not None else max(show.last_event_at, started) + MAX_SILENCE
+    if planned is not None:
+        return planned
+    signs = (show.moment("starts_at"), show.moment("started_at"), show.last_event_at or None)
+    last = max((sign for sign in signs if sign is not None), default=None)
+    return None if last is None else last + MAX_SILENCE
 
 
 def _write(ports: Ports, item: Item | None, before: Show, after: Show) -> None:
@@ -95,5 +98,6 @@ def _write(ports: Ports, item: Item | None, before: Show, after: Show) -> None:
     ends = before.closed_at is None and after.closed_at is not None
     events = (ShowEnded(show=after.show),) if ends or after.text("cancelled") != before.text("cancelled") else ()
     outbox = tuple(OutboxEvent(event.kind, event.model_dump_json()) for event in events)
-    index = None if after.closed_at is not None else keys.open_shows(expected_end(after), after.show)
+    end = expected_end(after) if after.closed_at is None else None
+    index = None if end is None else keys.open_shows(end, after.show)
     ports.store.commit([Put(keys.show(after.show), after.body(), item.version if item else None, outbox, index)])
