@@ -15,10 +15,13 @@ from pathlib import Path
 from aftershow.model.engagements import Engagement
 from aftershow.model.instants import MINUTE, SECOND, parse_instant
 from aftershow.model.orders import Order
+from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Head
+from aftershow.ports import keys
 from aftershow.ports.channels import Answer, Outgoing
 from aftershow.ports.queues import Message
+from aftershow.ports.store import Put
 from infra.local import catalog
 from infra.local.clock import iso as aws_time
 from infra.local.embedded import EmbeddedState
@@ -295,6 +298,14 @@ class Shop:
     def unsubscribes(self, mail: Accepted) -> HttpReply:
         """What a mail client does on one-click unsubscribe (RFC 8058)."""
         return self.calls("POST", unsubscribe_path(mail), FORM, ONE_CLICK)
+
+    def stops(self, playbook: str) -> None:
+        """Stop a playbook; acknowledged when the 5 s are over for which functions remember the catalog."""
+        item = self.host.store.get(keys.playbook(playbook))
+        assert item is not None
+        stopped = Playbook.read(item.body).model_copy(update={"stopped": True})
+        self.host.store.commit([Put(item.key, stopped.body(), item.version)])
+        self.host.advance(5 * SECOND)
 
     def provider_says(self, kind: str, message: Outgoing) -> None:
         """Let the provider report on a message now, as SES does over EventBridge."""

@@ -7,10 +7,7 @@ from itertools import pairwise
 import pytest
 
 from aftershow.model.instants import DAY, HOUR, MINUTE, SECOND
-from aftershow.model.playbooks import Playbook
-from aftershow.ports import keys
 from aftershow.ports.channels import Accepted, Ambiguous, Answer, Declined
-from aftershow.ports.store import Put
 from aftershow.rules.claims import LEASE
 from tests.functional.story import FakeProvider, Shop, Show, Viewer, almost_buys, at, codes
 
@@ -129,7 +126,7 @@ def test_a_stopped_playbook_sends_nothing_more() -> None:
     shop.hears(ANNOUNCED, *almost_buys(mei, SHOW, ENTERS), SHOW.ended(ENDS))
     shop.until(ENDS + HOUR)
     assert [row.outcome for row in shop.reminders(mei)] == ["delivered", None]
-    stop(shop, "hot-replay")
+    shop.stops("hot-replay")
     shop.until(ENDS + 5 * DAY)
     second = shop.reminders(mei)[1]
     assert (second.outcome, second.reason) == ("cancelled", "playbook_stopped")
@@ -140,16 +137,7 @@ def test_a_playbook_stopped_before_the_end_plans_nothing() -> None:
     mei = Viewer("mei")
     shop = Shop(OPENS)
     shop.hears(ANNOUNCED, *almost_buys(mei, SHOW, ENTERS))
-    stop(shop, "hot-replay")
+    shop.stops("hot-replay")
     shop.hears(SHOW.ended(ENDS))
     shop.until(ENDS + 5 * DAY)
     assert (shop.reminders(mei), shop.mails) == ([], [])
-
-
-def stop(shop: Shop, playbook: str) -> None:
-    """What an operator does; acknowledged when the 5 s are over for which functions remember the catalog."""
-    item = shop.host.store.get(keys.playbook(playbook))
-    assert item is not None
-    stopped = Playbook.read(item.body).model_copy(update={"stopped": True})
-    shop.host.store.commit([Put(item.key, stopped.body(), item.version)])
-    shop.host.advance(5 * SECOND)
