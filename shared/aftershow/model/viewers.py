@@ -11,6 +11,8 @@ from aftershow.model.ids import IdentityKind
 MAX_MEMBERS = 16
 # Enough to find the show of an order and to tell a story; the orders table has all of them.
 MAX_RECENT_ORDERS = 16
+# The hosts last followed or unfollowed: without an end they would outgrow what one item holds.
+MAX_FOLLOWS = 256
 # More than any cap over seven days.
 MAX_RING = 16
 

@@ -13,6 +13,7 @@ from aftershow.model.base import Stamped
 from aftershow.model.ids import short_hash
 from aftershow.model.orders import Order
 from aftershow.model.viewers import (
+    MAX_FOLLOWS,
     MAX_MEMBERS,
     MAX_RECENT_ORDERS,
     MAX_RING,
@@ -44,8 +45,13 @@ def learn(head: Head, origin: str, event: Event) -> Head:
     if isinstance(meaning, Followed):
         said_of_host = Stamped(value=meaning.state, at=event.at, id=event.id)
         newest = said_of_host.newest(head.follows.get(meaning.host))
-        return head.model_copy(update={"follows": {**head.follows, meaning.host: newest}})
+        return head.model_copy(update={"follows": _last_follows({**head.follows, meaning.host: newest})})
     return head
+
+
+def _last_follows(follows: dict[str, Stamped]) -> dict[str, Stamped]:
+    kept = sorted(follows.items(), key=lambda item: (-item[1].at, item[0]))[:MAX_FOLLOWS]
+    return dict(sorted(kept))
 
 
 def _with_circumstances(head: Head, event: Event) -> Head:
@@ -139,7 +145,7 @@ def merge(one: Head, other: Head) -> tuple[Head, Head] | None:
             "erased_at": min(filter(None, (first.erased_at, second.erased_at)), default=None),
             "traits": traits,
             "consent": _united_consent(first, second),
-            "follows": follows,
+            "follows": _last_follows(follows),
             "first_order_at": min(filter(None, (first.first_order_at, second.first_order_at)), default=None),
             "last_order_at": max(filter(None, (first.last_order_at, second.last_order_at)), default=None),
             "orders": first.orders + second.orders,
