@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -10,7 +10,7 @@ from typing import TypeVar
 from aftershow.model.base import Record
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import viewer_id
-from aftershow.model.ledger import Account, Entry
+from aftershow.model.ledger import ISSUED, Account, Entry
 from aftershow.model.orders import Order, UnnamedRefund
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
@@ -33,6 +33,13 @@ class Human:
     viewer: str
     members: tuple[str, ...]
     head: Head | None
+
+
+def _grouped(records: Iterable[T], by: Callable[[T], str]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for record in records:
+        groups.setdefault(by(record), []).append(record)
+    return groups
 
 
 class Records:
@@ -116,17 +123,11 @@ class Records:
 
     @cached_property
     def _engagements_by_viewer(self) -> Mapping[str, list[Engagement]]:
-        by_viewer: dict[str, list[Engagement]] = {}
-        for one in self.engagements:
-            by_viewer.setdefault(one.viewer, []).append(one)
-        return by_viewer
+        return _grouped(self.engagements, lambda one: one.viewer)
 
     @cached_property
     def _reminders_by_viewer(self) -> Mapping[str, list[Reminder]]:
-        by_viewer: dict[str, list[Reminder]] = {}
-        for row in self.reminders:
-            by_viewer.setdefault(row.viewer, []).append(row)
-        return by_viewer
+        return _grouped(self.reminders, lambda row: row.viewer)
 
     def engagements_of(self, human: Human, *, shows_only: bool = True) -> dict[str, Engagement]:
         """A person's engagements by `about`, united over their devices."""
@@ -151,6 +152,30 @@ class Records:
     def shop(self) -> Shop:
         """What all people share, as the planner sees it."""
         return Shop(self.playbooks, self.shows, self.settings)
+
+    def of_viewer(self, viewer: str) -> Human | None:
+        """The person behind a viewer id."""
+        return self.humans.get(lead(self.heads, viewer))
+
+    @cached_property
+    def _orders_by_viewer(self) -> Mapping[str, list[Order]]:
+        return _grouped(self.orders, lambda order: order.viewer or "")
+
+    @cached_property
+    def _entries_by_account(self) -> Mapping[str, list[Entry]]:
+        legs = ((leg.account, entry) for entry in self.entries for leg in entry.legs if leg.account != ISSUED)
+        by_account: dict[str, list[Entry]] = {}
+        for account, entry in legs:
+            by_account.setdefault(account, []).append(entry)
+        return by_account
+
+    def orders_of(self, human: Human) -> list[Order]:
+        """A person's orders, of all member ids."""
+        return [order for member in human.members for order in self._orders_by_viewer.get(member, ())]
+
+    def entries_of(self, human: Human) -> list[Entry]:
+        """A person's ledger entries, of all member ids."""
+        return [entry for member in human.members for entry in self._entries_by_account.get(f"viewer:{member}", ())]
 
     def find(self, identifier: str) -> Human | None:
         """The person behind any identifier: viewer id, user id, anonymous id, e-mail address or phone number."""

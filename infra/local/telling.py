@@ -230,7 +230,7 @@ def _non_orderers(records: Records, left: Iterable[Watcher]) -> Iterator[NonOrde
 
 def _reminder_rows(records: Records) -> Iterator[ReminderRow]:
     for row in records.reminders:
-        human = records.find(row.viewer)
+        human = records.of_viewer(row.viewer)
         engagement = records.engagements_of(human).get(row.about) if human else None
         yield ReminderRow(
             viewer=row.viewer[:SHORT_ID],
@@ -256,7 +256,7 @@ def _best_story(records: Records, people: Iterable[Watcher]) -> Story | None:
     """The story that shows most: won back, refunded, a series that ended early, many reasons."""
 
     def richness(one: Watcher) -> tuple[bool, int, int, str]:
-        orders = [order for order in records.orders if order.viewer in one.human.members]
+        orders = records.orders_of(one.human)
         shows = [
             any(order.won_by for order in orders),
             any(row.reason == "ordered" for row in one.reminders),
@@ -280,7 +280,7 @@ def story(records: Records, human: Human) -> Story:
         *(line for one in engagements.values() for line in _of_engagement(records, one)),
         *_of_head(human),
         *(line for row in records.reminders_of(human) for line in _of_reminder(row, engagements.get(row.about))),
-        *(line for order in records.orders if order.viewer in human.members for line in _of_order(order)),
+        *(line for order in records.orders_of(human) for line in _of_order(order)),
         *_of_ledger(records, human),
     ]
     return Story(human.viewer[:SHORT_ID], zone, tuple(sorted(lines, key=lambda line: line.at)))
@@ -372,11 +372,9 @@ def _of_order(order: Order) -> Iterator[StoryLine]:
 
 
 def _of_ledger(records: Records, human: Human) -> Iterator[StoryLine]:
-    accounts = {f"viewer:{member}" for member in human.members}
-    for entry in records.entries:
-        if any(leg.account in accounts for leg in entry.legs):
-            code = "points_earned" if entry.points >= 0 else "points_reversed"
-            yield StoryLine(entry.at, code, abs(entry.points), because=(Because(entry.reason.replace(" ", "_")),))
+    for entry in records.entries_of(human):
+        code = "points_earned" if entry.points >= 0 else "points_reversed"
+        yield StoryLine(entry.at, code, abs(entry.points), because=(Because(entry.reason.replace(" ", "_")),))
 
 
 def explanation(records: Records, human: Human) -> dict[str, Any]:
@@ -397,8 +395,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         "engagements": [_engagement(one) for one in engagements.values()],
         "orders": [
             {**one.model_dump(exclude_defaults=True), "at": iso(one.at) if one.at is not None else None}
-            for one in records.orders
-            if one.viewer in human.members
+            for one in records.orders_of(human)
         ],
         "reminders": [_reminder(row) for row in records.reminders_of(human)],
         "left_alone": [
@@ -412,8 +409,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
             "reversed": sum(account.reversed for account in accounts),
             "entries": [
                 {"at": iso(entry.at), "points": entry.points, "reason": entry.reason, "key": entry.key}
-                for entry in records.entries
-                if any(leg.account == f"viewer:{member}" for leg in entry.legs for member in human.members)
+                for entry in records.entries_of(human)
             ],
         },
     }

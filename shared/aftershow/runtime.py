@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from aftershow.adapters.eventbridge import EventBridgeBus
 from aftershow.adapters.sqs import SqsQueues
 from aftershow.model.settings import Settings, environment
 from aftershow.ports.channels import Channel
-from aftershow.ports.ports import Ports
+from aftershow.ports.ports import Ports, Work, one_by_one
 from aftershow.ports.store import Store
 
 Handle = Callable[[dict[str, Any], Any, Ports], Any]
@@ -23,6 +24,8 @@ Handle = Callable[[dict[str, Any], Any, Ports], Any]
 # A call that takes longer is a silence: the store reads again, a send is ambiguous.
 READ_TIMEOUT_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 3
+# A client keeps ten connections; two stay free for what else the function calls.
+COMMITS_AT_ONCE = 8
 
 __all__ = ["Ports", "on_lambda"]
 
@@ -76,7 +79,19 @@ def aws_ports() -> Ports:
         sleep=time.sleep,
         random=random.random,
         new_id=lambda: uuid4().hex,
+        together=_in_threads,
     )
+
+
+def _in_threads(jobs: Sequence[Work]) -> None:
+    """Jobs on a few threads; the first error is raised when all have ended."""
+    if len(jobs) <= 1:
+        one_by_one(jobs)
+        return
+    with ThreadPoolExecutor(max_workers=COMMITS_AT_ONCE) as threads:
+        futures = [threads.submit(job) for job in jobs]
+    for future in futures:
+        future.result()
 
 
 class _Lazy:

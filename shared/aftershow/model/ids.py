@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import b32encode
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import Literal
 
@@ -25,6 +26,7 @@ def digest(*parts: str, size: int = 10) -> str:
     return b32encode(hashed.digest()).decode().lower().rstrip("=")
 
 
+@lru_cache(maxsize=4096)
 def viewer_id(kind: IdentityKind, value: str) -> str:
     """The viewer that an identity names. Each identity has its own; merged heads lead to the surviving one."""
     return ("u" if kind == "user" else "a") + digest("viewer", kind, value)

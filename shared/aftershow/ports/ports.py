@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,15 @@ class Log(Protocol):
         """What a person should look at."""
 
 
+Work = Callable[[], None]
+
+
+def one_by_one(jobs: Sequence[Work]) -> None:
+    """Do independent jobs in order: the local host has one thread."""
+    for job in jobs:
+        job()
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The outside, as arguments. Services get the moment from `now`, never from the machine."""
@@ -41,5 +50,7 @@ class Ports:
     random: Callable[[], float]
     # A fresh id: owners of leases.
     new_id: Callable[[], str]
+    # Does independent jobs, in Lambda several at a time: they wait for the network.
+    together: Callable[[Sequence[Work]], None] = one_by_one
     # What a warm function remembers for seconds: catalog items, by key, with the moment at which they were read.
     memory: dict[str, tuple[int, object]] = field(default_factory=dict)

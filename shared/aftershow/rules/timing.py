@@ -23,6 +23,8 @@ ALL_HOURS = (1 << 24) - 1
 # Until a viewer was seen often enough, people are taken to read messages through the day and evening.
 MANY_HOURS_SEEN = 2
 MAX_WALK = 400 * 24
+# Clocks change at quarters of an hour.
+QUARTER = 15 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,21 @@ def solve(earliest: int, deadline: int, zone: str, *, allowed: int, active: int 
 
 
 def _walk(earliest: int, deadline: int, zone: str, mask: int) -> int | None:
-    at = earliest
+    at, local = earliest, at_zone(earliest, zone)
     for _ in range(MAX_WALK):
         if at > deadline or not mask:
             return None
-        local = at_zone(at, zone)
         if mask >> local.hour & 1:
             return at
         # To the next full hour on the local clock; quarter-hour zones keep their minutes.
-        at += HOUR - (local.minute * MINUTE + local.second * 1000 + local.microsecond // 1000)
+        into_hour = local.minute * MINUTE + local.second * 1000 + local.microsecond // 1000
+        ahead = at_zone(at + HOUR - into_hour, zone)
+        if ahead.utcoffset() != local.utcoffset():
+            # The clock changes on the way, perhaps at a quarter to (Chatham): from quarter to quarter until then.
+            at += QUARTER - into_hour % QUARTER
+            local = at_zone(at, zone)
+        else:
+            at, local = at + HOUR - into_hour, ahead
     return None
 
 

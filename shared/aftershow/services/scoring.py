@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -158,24 +159,41 @@ def _commit_units(ports: Ports, intake: Intake, tally: Tally, stop_at: int) -> l
     first_read = _Read(ports)
     first_read.fetch(key for unit in intake.units for key in _keys_of(unit))
     late: list[Unit] = []
-    written: set[str] = set()
-    for unit in intake.units:
+    outcomes: list[viewing.Outcome] = []
+
+    def commit(unit: Unit, read: _Read | None) -> None:
         if ports.now() > stop_at:
             late.append(unit)
-            continue
-        # A viewer's second unit must see what the first wrote; so must one whose identities met in another.
-        fresh = None if _viewers_of(unit) & written else first_read
+            return
         try:
-            outcome = settle(ports, _Attempt(ports, unit, fresh))
+            outcomes.append(settle(ports, _Attempt(ports, unit, read)))
         except Busy:
             late.append(unit)
-            continue
-        written |= _viewers_of(unit) | set(outcome.heads)
+
+    for number, together in enumerate(_rounds(intake.units)):
+        # Whoever comes in a later round must see what the earlier ones wrote.
+        read = first_read if number == 0 else None
+        ports.together([partial(commit, unit, read) for unit in together])
+    for outcome in outcomes:
         tally.duplicates += outcome.duplicates
         for event, reason in outcome.dead:
             kept = intake.raws[id(event)]
             tally.dead += dead_letters.file(ports, kept.raw, reason, kept.source, ports.now())
     return late
+
+
+def _rounds(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Units in rounds: within one, no two share a viewer; a viewer's units keep their order."""
+    rounds: list[list[Unit]] = []
+    last: dict[str, int] = {}
+    for unit in units:
+        viewers = _viewers_of(unit)
+        number = 1 + max((last.get(viewer, -1) for viewer in viewers), default=-1)
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(unit)
+        last.update(dict.fromkeys(viewers, number))
+    return rounds
 
 
 def _viewers_of(unit: Unit) -> set[str]:
