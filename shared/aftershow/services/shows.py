@@ -42,6 +42,8 @@ def learn(ports: Ports, event: Event) -> None:
 
 def touch(ports: Ports, show_id: str, at: int) -> None:
     """Note a sign of life of a show; a lost race is somebody else's sign of life."""
+    # A client whose clock runs ahead must not keep a show open.
+    at = min(at, ports.now())
     known = catalog.show(ports, show_id)
     if known is not None and (known.closed_at is not None or at < known.last_event_at + TOUCH_EVERY):
         return
