@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from hypothesis import settings
 
 from aftershow.model.base import Stamped
 from aftershow.model.instants import DAY, HOUR, iso, parse_instant
@@ -19,6 +20,11 @@ SHOP = Defaults(currency="CNY")
 START = parse_instant("2026-03-04T12:00:00Z")
 SHOW_ENDS = START + 2 * HOUR
 SETTINGS = Settings(shop_zone="Asia/Shanghai", channels=("email",))
+
+
+def examples(number: int) -> settings:
+    """So many examples at the gate, and as many times more in a thorough run as its profile has."""
+    return settings(max_examples=number * settings().max_examples // settings.get_profile("gate").max_examples)
 
 
 def read(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aftershow.model.engagements import MAX_COUNTED, SLOT_SECONDS, Engagement, Kind, slots_of, slots_text
@@ -16,7 +16,7 @@ from aftershow.model.instants import HOUR, MINUTE, SECOND
 from aftershow.rules.engagement import fold, united
 from aftershow.rules.intent import score
 from aftershow.rules.segment import Event
-from tests.unit.samples import START, read, tracked
+from tests.unit.samples import START, examples, read, tracked
 
 NAMES = ["Live Liked", "Live Shared", "Live Comment Sent", "Live Product Clicked", "Checkout Started", "Coupon Denied"]
 PRODUCTS = [f"p{number}" for number in range(40)]
@@ -67,7 +67,7 @@ def cut(events: Sequence[Event], places: Iterable[int]) -> list[Sequence[Event]]
     return [events[first:last] for first, last in itertools.pairwise(edges)]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(shows(), st.randoms(use_true_random=False), st.lists(st.integers(0, 200), max_size=8))
 def test_any_order_repetition_and_batching_end_alike(
     events: list[Event], chance: random.Random, places: list[int]
@@ -81,7 +81,7 @@ def test_any_order_repetition_and_batching_end_alike(
     assert score(piecemeal) == score(at_once)
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(st.randoms(use_true_random=False), st.integers(MAX_COUNTED - 3, 3 * MAX_COUNTED))
 def test_beyond_the_sketch_the_estimate_too_is_the_same_in_any_order(chance: random.Random, number: int) -> None:
     events = [tracked(NAMES[one % len(NAMES)], START + one, f"m{one}", show_id="s1") for one in range(number)]
@@ -92,7 +92,7 @@ def test_beyond_the_sketch_the_estimate_too_is_the_same_in_any_order(chance: ran
     assert at_once.estimated == (sum(at_once.counts().values()) > 0 and number > MAX_COUNTED)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(shows(), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_devices_united_are_one_viewer(events: list[Event], chance: random.Random, devices: int) -> None:
     shares: list[list[Event]] = [[] for _ in range(devices)]

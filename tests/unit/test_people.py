@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aftershow.model.instants import HOUR
 from aftershow.model.orders import Order
 from aftershow.model.viewers import MAX_MEMBERS, MAX_RECENT_ORDERS, MAX_RING, Consent, Head, Send
 from aftershow.rules.people import learn, may_be_written, merge, ring, survivor, with_consent, with_order
-from tests.unit.samples import START, granted, said, tracked, withdrawn
+from tests.unit.samples import START, examples, granted, said, tracked, withdrawn
 
 VIEWERS = ["u1", "u2", "a1", "a2", "a3"]
 SCOPES = ["marketing:all", "marketing:email", "marketing:sms", "service:all"]
@@ -54,7 +54,7 @@ def _with_all(statements: list[tuple[str, str, Consent]], chance: random.Random,
     return person
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.lists(consents(), max_size=12), st.randoms(use_true_random=False))
 def test_consent_before_or_after_the_merges_is_the_same(
     statements: list[tuple[str, str, Consent]], chance: random.Random
@@ -122,7 +122,7 @@ def test_a_known_user_survives_and_the_other_becomes_a_pointer() -> None:
         assert merged[1] == anonymous.model_copy(update={"merged_into": "u1"})
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.randoms(use_true_random=False))
 def test_orders_counted_on_any_device_sum_up(chance: random.Random) -> None:
     heads = {viewer: Head(viewer=viewer) for viewer in VIEWERS}
@@ -140,7 +140,7 @@ def test_orders_counted_on_any_device_sum_up(chance: random.Random) -> None:
     assert [one.order for one in person.recent_orders] == [one.order for one in orders[-MAX_RECENT_ORDERS:]]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.integers(0, 60), unique=True), st.randoms(use_true_random=False))
 def test_rings_unite_in_any_order_and_keep_the_newest(moments: list[int], chance: random.Random) -> None:
     sends = [Send(at=moment, reminder=f"r{moment}", channel="email") for moment in moments]
@@ -165,7 +165,7 @@ def test_more_than_a_handful_of_identities_is_refused() -> None:
     assert merge(two, three) is None
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["h1", "h2"]), st.booleans()), max_size=10),
     st.randoms(use_true_random=False),

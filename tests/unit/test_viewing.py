@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aftershow.model.engagements import Engagement
@@ -18,7 +18,7 @@ from aftershow.model.viewers import Head
 from aftershow.rules.people import may_be_written
 from aftershow.rules.segment import Event
 from aftershow.rules.viewing import Known, Outcome, decide, engagement_key, is_behaviour, lead
-from tests.unit.samples import START, read, tracked
+from tests.unit.samples import START, examples, read, tracked
 
 
 @dataclass
@@ -165,7 +165,7 @@ def batches(events: Sequence[Event], chance: random.Random) -> list[list[Event]]
     return cut
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(histories(), st.randoms(use_true_random=False))
 def test_any_order_repetition_and_batching_end_in_the_same_state(events: list[Event], chance: random.Random) -> None:
     one, other = Stored(), Stored()
@@ -175,7 +175,7 @@ def test_any_order_repetition_and_batching_end_in_the_same_state(events: list[Ev
     assert other.facts() == one.facts()
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(histories(), st.randoms(use_true_random=False))
 def test_taking_everything_again_changes_nothing(events: list[Event], chance: random.Random) -> None:
     stored = Stored()
@@ -187,7 +187,7 @@ def test_taking_everything_again_changes_nothing(events: list[Event], chance: ra
     assert stored.facts() == before
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(histories(), st.randoms(use_true_random=False))
 def test_an_order_counts_once_and_for_its_whole_person(events: list[Event], chance: random.Random) -> None:
     stored = Stored()
