@@ -61,6 +61,30 @@ def test_a_throttled_message_is_sent_later(reason: str) -> None:
     assert (shop.host.errors, shop.left_over()) == ([], {})
 
 
+def test_an_evening_of_throttling_costs_no_reminder() -> None:
+    mei, provider = Viewer("mei"), FakeProvider([Declined("TooManyRequestsException", again_after_seconds=60)])
+    shop = served(provider, mei)
+    shop.until(ENDS + 6 * HOUR)
+    assert shop.reminders(mei)[0].state == "pending"
+    # Asked at doubling intervals, then once an hour.
+    assert 6 <= len(provider.attempts) <= 13
+    provider.answers = [Accepted("taken")]
+    shop.until(SETTLED)
+    assert shop.reminders(mei)[0].outcome == "sent"
+
+
+def test_throttling_until_the_deadline_ends_with_the_reason() -> None:
+    mei, provider = Viewer("mei"), FakeProvider([Declined("TooManyRequestsException", again_after_seconds=60)])
+    shop = served(provider, mei)
+    shop.until(ENDS + 5 * DAY)
+    rows = shop.reminders(mei)
+    assert (rows[0].outcome, rows[0].reason) == ("failed", "TooManyRequestsException")
+    assert all(row.outcome is not None for row in rows)
+    # A provider that throttles is not flooded, and what was never sent counts for no cap.
+    assert len(provider.attempts) < 200
+    assert shop.head(mei).sends["marketing"] == ()
+
+
 def test_doubt_ends_unknown_and_nothing_is_sent_again() -> None:
     mei, provider = Viewer("mei"), FakeProvider([DOUBT, Accepted("taken")])
     shop = served(provider, mei)

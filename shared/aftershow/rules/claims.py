@@ -30,7 +30,9 @@ LEASE = MINUTE + 14 * MINUTE
 # Marketing waits while orders are folded later than this: one tick of the marker, and 60 s of lateness.
 MAX_FACTS_LAG = 2 * MINUTE
 RECHECK = MINUTE
-MAX_ATTEMPTS = 8
+# A provider that declines for now is asked at doubling intervals, up to this one (or its own word, where that is
+# longer), until the reminder's deadline: an outage of an evening must not cost a reminder that has days left.
+LONGEST_PAUSE_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +204,10 @@ def without_send(sends: dict[str, tuple[Send, ...]], reminder: Reminder) -> dict
 def declined(reminder: Reminder, now: int, reason: str, again_after_seconds: int | None) -> Reminder:
     """The reminder after a definite refusal: later, or failed for good."""
     back = reminder.model_copy(update={"address": None, "claimed_at": None})
-    if again_after_seconds is None or reminder.attempt >= MAX_ATTEMPTS:
+    if again_after_seconds is None:
         return back.ended(now, "failed", reason)
-    due = now + again_after_seconds * SECOND
+    doubled = again_after_seconds * 2 ** min(reminder.attempt - 1, 12)
+    due = now + max(again_after_seconds, min(doubled, LONGEST_PAUSE_SECONDS)) * SECOND
     if due > reminder.deadline:
         return back.ended(now, "failed", reason, "no time left before the deadline")
     return later(back, due, now, reason)
