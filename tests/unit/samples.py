@@ -59,7 +59,7 @@ def said(value: str, at: int = START, message_id: str = "s") -> Stamped:
     return Stamped(value=value, at=at, id=message_id)
 
 
-def reachable(viewer: str = "u1", **more: Any) -> Head:
+def reachable(viewer: str = "u1", /, **more: Any) -> Head:
     """Somebody with an address who agreed to marketing."""
     facts: dict[str, Any] = {
         "traits": {"email": said(f"{viewer}@example.com")},

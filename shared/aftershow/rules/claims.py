@@ -171,7 +171,8 @@ def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
     # The provider may take its time: what is claimed in the last seconds of the window waits for the next one.
     last = timing.solve(now + MAX_CLAIM_TO_SEND, reminder.deadline, reminder.zone, allowed=allowed)
     if last.at is None:
-        return reminder.ended(now, "skipped", "quiet", last.trace)
+        over = now + MAX_CLAIM_TO_SEND > reminder.deadline
+        return reminder.ended(now, "skipped", "expired" if over else "quiet", last.trace)
     return later(reminder, last.at, now, "quiet", last.trace) if last.at > now + MAX_CLAIM_TO_SEND else None
 
 
