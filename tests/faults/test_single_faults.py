@@ -8,7 +8,7 @@ from functools import lru_cache
 import pytest
 
 from infra.local.faults import Fault, Faults
-from tests.faults import main_way
+from tests.faults import main_way, opt_out
 from tests.faults.bench import Broken, every_fault, in_doubt, is_claim, spread, tried
 from tests.functional.story import Shop
 
@@ -75,3 +75,17 @@ def test_single_faults_all_over_the_main_way() -> None:
 @pytest.mark.timeout(1800)
 def test_every_single_fault_of_the_main_way() -> None:
     try_them(all_faults())
+
+
+@pytest.mark.parametrize(
+    "most", [60, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])], ids=["some", "all"]
+)
+def test_no_single_fault_undoes_an_opt_out(most: int) -> None:
+    listed = every_fault(opt_out.run_with)
+    asked = [broken for broken in listed if broken.call.function == "track_outcome"]
+    others = [broken for broken in listed if broken.call.function != "track_outcome"]
+    chosen = [*asked, *spread(others, most)]
+    tally = tried(opt_out.run_with, chosen, lambda _, shop: list(opt_out.promises_broken(shop)), opt_out.is_unknown)
+    print(f"\nopt-out: {tally}")  # noqa: T201 (the summary line of the bench)
+    assert tally.wrong == []
+    assert tally.unknown == len(set(in_doubt(listed)) & set(chosen))

@@ -382,3 +382,56 @@ def test_a_cancelled_show_is_not_spoken_of() -> None:
     second = the_second(shop, mei)
     assert (second.outcome, second.reason) == ("cancelled", "show_cancelled")
     assert len(shop.mails) == 1
+
+
+def test_signing_in_after_a_reminder_brings_no_second_copy() -> None:
+    shop, mei = Shop(OPENS), Viewer("mei")
+    anonymously = [
+        mei.enters(SHOW, ENTERS),
+        mei.watches(SHOW, ENTERS, 15),
+        mei.fills_cart(SHOW, ENTERS + 16 * MINUTE),
+        mei.identifies(ENTERS + 17 * MINUTE),
+        mei.consents(ENTERS + 18 * MINUTE),
+    ]
+    # A newsletter form: an address, but no account.
+    without_account = [
+        Said(one.at, tuple({**message, "userId": None} for message in one.messages), one.context) for one in anonymously
+    ]
+    shop.hears(ANNOUNCED, *without_account, SHOW.ended(ENDS))
+    shop.until(HER_HOUR_NEXT_DAY + 3 * HOUR)
+    [first, second] = shop.reminders(mei)
+    assert (first.viewer, first.outcome) == (viewer_id("anonymous", mei.anonymous_id), "delivered")
+    assert second.state == "pending"
+
+    shop.hears(mei.identifies(shop.now + MINUTE))
+    assert shop.head(mei).viewer == viewer_id("user", mei.user_id)
+    shop.until(SECOND_REMINDER + 3 * DAY)
+    assert [mail.tags["reminder"] for mail in shop.mails] == [first.id, second.id]
+    assert len(shop.head(mei).sends["marketing"]) == 2
+    assert all(row.outcome is not None for row in shop.reminders(mei))
+
+
+def test_two_profiles_that_become_one_person_are_reminded_once() -> None:
+    shop, phone, laptop = Shop(OPENS), Viewer("mei"), Viewer("laptop", email="mei@example.com")
+    shop.hears(ANNOUNCED, *almost_buys(phone, SHOW, ENTERS, 20))
+    # On the laptop she gave the same address, without signing in.
+    shop.hears(
+        *[
+            Said(one.at, tuple({**message, "userId": None} for message in one.messages), one.context)
+            for one in almost_buys(laptop, SHOW, ENTERS + 21 * MINUTE, 20)
+        ]
+    )
+    shop.hears(SHOW.ended(ENDS))
+    shop.until(ENDS + 20 * MINUTE)
+    assert [row.state for viewer in (phone, laptop) for row in shop.reminders(viewer)] == ["pending", "pending"]
+
+    joined = Viewer("mei", signed_in=True, numbers=1000)
+    said = joined.comments(SHOW, ENDS + 30 * MINUTE, "replay?")
+    shop.hears(Said(said.at, ({**said.messages[0], "anonymousId": laptop.anonymous_id},), said.context))
+    assert len(shop.head(phone).members) == 2
+    shop.until(HER_HOUR_NEXT_DAY + 2 * HOUR)
+    assert len(shop.mails) == 1
+    rows = shop.reminders(phone)
+    assert sorted(row.outcome or "" for row in rows if row.step == "at-once") == ["cancelled", "delivered"]
+    shop.until(SECOND_REMINDER + 3 * DAY)
+    assert len(shop.mails) == 2
