@@ -1,13 +1,13 @@
 """What goes to Lambda: `sam build`, then bytecode that is valid there, then a look at how much it weighs.
 
 SAM's builder drops bytecode, and its archives carry dates of 1980, so bytecode that is stamped with times would be
-stale anyway: each cold start would compile everything anew, which costs 60 % of its time. Bytecode that is stamped
-with nothing ("unchecked hash") is taken as it is. One command does both, so that nobody deploys without it.
+stale anyway: each cold start would compile everything anew, which is most of its time. Bytecode that is stamped with
+nothing ("unchecked hash") is taken as it is. One command does both, so that nobody deploys without it.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ from aftershow.model.settings import environment
 from infra.local import tools
 
 ROOT = tools.ROOT
+TEMPLATE = ROOT / "template.yaml"
 BUILT = ROOT / ".aws-sam" / "build"
-LAYER = "CommonLayer"
-MIB = 1024 * 1024
-# Lambda takes 250 MB unpacked, but the layer is read at each cold start of every function.
+# What the template says. Compiled packages of the layer belong to it.
+ARCHITECTURE = "arm64"
+LAYER, RENDERING = "CommonLayer", "SendMessage"
+KIB, MIB = 1024, 1024 * 1024
+# Lambda takes 250 MB unpacked, but every cold start of every function reads the layer.
 MAX_LAYER_BYTES = 12 * MIB
 # A function is a translation of about 25 lines.
-MAX_FUNCTION_BYTES = 100 * 1024
-# python-liquid with Babel's data, for the one function that renders (unpacked, with bytecode).
-MAX_RENDERING_BYTES = 60 * MIB
-RENDERING = "SendMessage"
-# Bytes 4 to 8 of a .pyc, little endian: bit 0 says hash-based, bit 1 says that the source is compared (PEP 552).
-_FLAGS = slice(4, 8)
-_UNCHECKED_HASH = 0b01
+MAX_FUNCTION_BYTES = 100 * KIB
+# python-liquid with Babel's data, for the one function that renders.
+MAX_RENDERING_BYTES = 40 * MIB
+_BYTECODE_SCRIPT = Path(__file__).with_name("bytecode.py")
 
 
 class BuildError(Exception):
@@ -51,35 +51,40 @@ class Package:
         return self.size_bytes > self.limit_bytes
 
 
-def build(template: Path = ROOT / "template.yaml", built: Path = BUILT) -> list[Package]:
-    """Build layer and functions into `built`, with bytecode. Raises BuildError or tools.ToolError."""
+def build(architecture: str = ARCHITECTURE) -> Path:
+    """Build layer and functions, with bytecode; returns the folder. Raises BuildError or tools.ToolError.
+
+    What is built for another architecture than the template's runs on this machine and is not for deploying.
+    """
     sam = tools.tool(*tools.SAM)
-    _run(
-        str(sam.bin / "sam"),
-        "build",
-        "--template-file",
-        str(template),
-        "--build-dir",
-        str(built),
-        "--cache-dir",
-        str(built.parent / "cache"),
-        "--cached",
-        "--parallel",
-    )
-    compiling = ("-m", "compileall", "-q", "-j", "0", "-f", "--invalidation-mode", "unchecked-hash")
-    _run(str(sam.python), *compiling, str(built))
-    return packages(built)
+    template, built = TEMPLATE, BUILT
+    if architecture != ARCHITECTURE:
+        built = ROOT / ".aws-sam" / architecture / "build"
+        template = _for_architecture(architecture, built.parent)
+    places = ("--base-dir", ROOT, "--build-dir", built, "--cache-dir", built.parent / "cache")
+    _run(sam.bin / "sam", "build", "--template-file", template, *places, "--cached", "--parallel")
+    hash_based = ("-q", "-j", "0", "-f", "--invalidation-mode", "unchecked-hash")
+    _run(sam.python, "-m", "compileall", *hash_based, built)
+    without = sources_without_bytecode(built)
+    if without:
+        raise BuildError(f"{len(without)} sources have no bytecode, the first: {without[0]}")
+    return built
 
 
 def packages(built: Path = BUILT) -> list[Package]:
     """What was built, the layer first."""
     folders = sorted((each for each in built.iterdir() if each.is_dir()), key=lambda each: (each.name != LAYER, each))
-    return [Package(each.name, _size(each), _limit(each.name)) for each in folders]
+    return [Package(each.name, _size(each), _limit(each.name)) for each in folders if any(each.rglob("*.py"))]
 
 
-def sources_without_bytecode(built: Path = BUILT) -> list[Path]:
-    """The `.py` files for which Lambda would find no bytecode that it takes without looking at the source."""
-    return [source for source in sorted(built.rglob("*.py")) if not _has_bytecode(source)]
+def sources_without_bytecode(built: Path = BUILT) -> list[str]:
+    """The `.py` files that Lambda would compile at each cold start."""
+    return _run(tools.tool(*tools.SAM).python, "-I", _BYTECODE_SCRIPT, built).splitlines()
+
+
+def this_architecture() -> str:
+    """Lambda's name for the processor of this machine."""
+    return {"aarch64": "arm64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine())
 
 
 def sam_environment() -> dict[str, str]:
@@ -88,6 +93,14 @@ def sam_environment() -> dict[str, str]:
     path = f"{tools.tool(*tools.SAM).bin}:{here.get('PATH', '')}"
     region = here.get("AWS_DEFAULT_REGION") or here.get("AWS_REGION") or "us-east-1"
     return {**here, "PATH": path, "AWS_DEFAULT_REGION": region, "SAM_CLI_TELEMETRY": "0"}
+
+
+def _for_architecture(architecture: str, folder: Path) -> Path:
+    """The template for another processor: it can't be a parameter, since the builder reads none of those."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = folder / TEMPLATE.name
+    changed.write_text(TEMPLATE.read_text(encoding="utf-8").replace(ARCHITECTURE, architecture), encoding="utf-8")
+    return changed
 
 
 def _limit(name: str) -> int:
@@ -102,20 +115,11 @@ def _files(folder: Path) -> Iterator[Path]:
     return (each for each in folder.rglob("*") if each.is_file())
 
 
-def _has_bytecode(source: Path) -> bool:
-    minor = tools.RUNTIME_PYTHON.replace(".", "")
-    compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-{minor}.pyc"
-    if not compiled.is_file():
-        return False
-    head = compiled.read_bytes()[:16]
-    flags = int.from_bytes(head[_FLAGS], "little")
-    return flags == _UNCHECKED_HASH and head[8:16] == importlib.util.source_hash(source.read_bytes())
-
-
-def _run(*command: str) -> None:
+def _run(*command: str | Path) -> str:
     done = subprocess.run(  # noqa: S603 (every command is spelled out above)
         command, check=False, cwd=ROOT, env=sam_environment(), capture_output=True, text=True
     )
     if done.returncode != 0:
         sys.stderr.write(done.stdout + done.stderr)
         raise BuildError(f"{Path(command[0]).name} {command[1]} failed, see above")
+    return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,12 +32,11 @@ __all__ = ["Ports", "on_lambda"]
 
 
 class _JsonLog:
-    """One JSON line a message, through Powertools' Logger."""
+    """One line a message; the runtime's own formatter writes it as JSON, with the request's id."""
 
     def __init__(self) -> None:
-        from aws_lambda_powertools import Logger
-
-        self._logger = Logger(service="aftershow")
+        self._logger = logging.getLogger("aftershow")
+        self._logger.setLevel(logging.INFO)
 
     def info(self, message: str, **fields: object) -> None:
         """What happened."""
