@@ -1,9 +1,12 @@
-"""Opting out: by one click, by an event, at any moment; nothing is claimed after it was acknowledged."""
+"""Opting out: by one click, by an event, at any moment; nothing is claimed after it was acknowledged. An order's fold
+holds the same way."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import pytest
@@ -11,6 +14,9 @@ import pytest
 from aftershow.model.instants import DAY, HOUR, MINUTE
 from aftershow.model.reminders import Reminder
 from aftershow.rules import links
+from aftershow.rules.intake import pack
+from aftershow.services.messages import Received
+from aftershow.services.scoring import score
 from infra.local.faults import Call, Faults
 from infra.local.lines import Line
 from tests.functional.story import (
@@ -177,58 +183,84 @@ class Interruption(Faults):
 
 
 @dataclass
-class OptOut:
-    """An opt-out over HTTP in the middle of things, and how her first reminder stood when it was acknowledged."""
+class Meanwhile:
+    """Something that happens in the middle of things, and how her first reminder stood when it was done."""
 
+    happens: Callable[[Shop, Viewer], None]
     shop: Shop | None = None
     viewer: Viewer | None = None
     row: Reminder | None = None
-    mails: int = 0
 
     def __call__(self) -> None:
-        """Unsubscribe as the link of her first message does, whether the message has left or not."""
+        """Let it happen."""
         assert self.shop is not None
         assert self.viewer is not None
-        row = self.shop.reminders(self.viewer)[0]
-        secret = self.shop.records().settings.link_secret
-        token = links.sign(secret, "unsubscribe", links.LinkTarget(row.viewer, row.id, 0))
-        reply = self.shop.host.request("POST", f"/u/{token}", FORM, ONE_CLICK)
-        assert reply.status == 200
-        self.row, self.mails = self.shop.reminders(self.viewer)[0], len(self.shop.mails)
+        self.happens(self.shop, self.viewer)
+        self.row = self.shop.reminders(self.viewer)[0]
 
 
-def interrupted(before: int) -> tuple[OptOut, Shop, Viewer, list[Call]]:
-    """The story with an opt-out before that call of a port."""
-    mei, opt_out = Viewer("mei"), OptOut()
-    faults = Interruption(before, opt_out)
+def opts_out(shop: Shop, viewer: Viewer) -> None:
+    """Unsubscribe as the link of her first message does, whether the message has left or not."""
+    row = shop.reminders(viewer)[0]
+    secret = shop.records().settings.link_secret
+    token = links.sign(secret, "unsubscribe", links.LinkTarget(row.viewer, row.id, 0))
+    assert shop.host.request("POST", f"/u/{token}", FORM, ONE_CLICK).status == 200
+
+
+def orders(shop: Shop, viewer: Viewer) -> None:
+    """Order, and have the order folded by another worker."""
+    said = viewer.orders(shop.now, "order-1")
+    events = [(viewer.user_id, "track", json.dumps(message).encode()) for message in said.messages]
+    [packed] = pack("local", shop.now, b"{}", events, ())
+    score(Received("1", "1", packed, "arn:FactsQueue"), shop.host.ports("score_user"), remaining_seconds=60)
+    assert shop.head(viewer).orders == 1
+
+
+def interrupted(before: int, happens: Callable[[Shop, Viewer], None]) -> tuple[Meanwhile, Shop, Viewer, list[Call]]:
+    """The story with something happening before that call of a port."""
+    mei, meanwhile = Viewer("mei"), Meanwhile(happens)
+    faults = Interruption(before, meanwhile)
     shop = Shop(OPENS, faults=faults)
-    opt_out.shop, opt_out.viewer = shop, mei
+    meanwhile.shop, meanwhile.viewer = shop, mei
     shop.hears(*the_way(mei))
     shop.until(LONG_AFTER)
-    return opt_out, shop, mei, faults.calls
+    return meanwhile, shop, mei, faults.calls
 
 
+@lru_cache(maxsize=1)
 def calls_from_planning_to_delivery() -> tuple[int, ...]:
     """The numbers of the calls between the first reminder's planning and the news of its delivery."""
-    *_, calls = interrupted(0)
+    *_, calls = interrupted(0, opts_out)
     written = [call.number for call in calls if call.name == "backend.write" and "reminders" in call.about]
     return tuple(range(written[0] + 1, written[3] + 2))
 
 
 @pytest.mark.parametrize("before", calls_from_planning_to_delivery())
 def test_nothing_is_claimed_after_an_opt_out_in_the_middle_of_a_function(before: int) -> None:
-    opt_out, shop, mei, _ = interrupted(before)
-    assert opt_out.row is not None
-    first, *others = shop.reminders(mei)
-    if opt_out.row.claimed_at is None:
+    meanwhile, shop, mei, _ = interrupted(before, opts_out)
+    # Where the head was read just before, it is the address that says so.
+    assert_last_word(meanwhile, shop, mei, {"opted_out", "suppressed"})
+
+
+@pytest.mark.parametrize("before", calls_from_planning_to_delivery())
+def test_nothing_is_claimed_after_an_order_was_folded_in_the_middle_of_a_function(before: int) -> None:
+    meanwhile, shop, mei, _ = interrupted(before, orders)
+    assert_last_word(meanwhile, shop, mei, {"ordered"})
+    assert [account.balance for account in shop.records().accounts] == [120]
+
+
+def assert_last_word(meanwhile: Meanwhile, shop: Shop, viewer: Viewer, reasons: set[str]) -> None:
+    """Nothing was claimed after what happened in the middle, and every reminder says why it stayed."""
+    assert meanwhile.row is not None
+    first, *others = shop.reminders(viewer, "hot-replay")
+    if meanwhile.row.claimed_at is None:
         assert shop.mails == []
         assert first.outcome in {"cancelled", "skipped"}
-        # Where the head was read just before, it is the address that says so.
-        assert first.reason in {"opted_out", "suppressed"}
+        assert first.reason in reasons
         assert first.claimed_at is None
     else:
-        # Claimed before it was acknowledged: that one message may leave, no other.
+        # Claimed before: that one message may leave, no other.
         assert len(shop.mails) <= 1
         assert first.outcome in {"delivered", "unknown"}
-    assert all(row.claimed_at is None and row.reason == "opted_out" for row in others)
+    assert all(row.claimed_at is None and row.reason in reasons for row in others)
     assert shop.left_over() == {}
