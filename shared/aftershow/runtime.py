@@ -105,11 +105,12 @@ class _Lazy:
 
 
 def _channels(session: Any, settings: Settings) -> Mapping[str, Channel]:
-    """The channels in use. Only send_message knows send queues, so only it pays for their clients."""
+    """The channels in use. Only send_message knows both send queues and how links are signed: only it pays for their
+    clients."""
     from botocore.config import Config
 
     channels: dict[str, Channel] = {}
-    if not settings.send_queues:
+    if not (settings.send_queues and settings.link_secret):
         return channels
     if "email" in settings.channels:
         from aftershow.adapters.ses import SesChannel
