@@ -24,6 +24,7 @@ from aftershow.rules.people import may_be_written
 
 # An order that names no show belongs to the last show that its customer entered within a day.
 ATTRIBUTION = DAY
+EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,10 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
     wanted: set[str] = set()
     reasons: dict[tuple[str, str], str] = {}
     for occasion in _occasions(person, shop, now):
-        reason = occasion.reason_against or _unreachable(person.head, occasion, shop.settings)
+        reason = occasion.reason_against
+        if reason in (None, EXPIRED):
+            # That nobody could write to her says more than that it is too late by now.
+            reason = _unreachable(person.head, occasion, shop.settings) or reason
         place = (occasion.playbook.id, occasion.about)
         if reason is not None:
             reasons[place] = reason
@@ -150,7 +154,7 @@ def _show_occasion(person: Person, shop: Shop, playbook: Playbook, about: str, n
         "playbook_stopped" if playbook.stopped
         else "show_cancelled" if show.text("cancelled")
         else _ended_by(person, playbook, engagement, show)
-        or ("expired" if now > show.closed_at + playbook.deadline else None)
+        or (EXPIRED if now > show.closed_at + playbook.deadline else None)
     )  # fmt: skip
     reasons = ", ".join(f"{one.code} {one.amount}" if one.amount is not None else one.code for one in scored.reasons)
     why = f"{scored.temperature} {scored.intent}: {reasons}" if reasons else f"{scored.temperature} {scored.intent}"
@@ -180,7 +184,7 @@ def _order_occasion(person: Person, playbook: Playbook, now: int) -> Iterator[_O
     against = (
         "playbook_stopped" if playbook.stopped
         else "ordered" if head.orders > 1
-        else "expired" if now > head.first_order_at + playbook.deadline
+        else EXPIRED if now > head.first_order_at + playbook.deadline
         else None
     )  # fmt: skip
     for place in sorted(known | {about}) if head.orders > 1 else (about,):
