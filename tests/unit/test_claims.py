@@ -259,6 +259,25 @@ def test_declined_for_good_or_without_time_is_failed() -> None:
         assert (row.outcome, row.reason) == ("failed", "bad_address")
 
 
+def test_throttling_delays_more_and_more_and_loses_nothing_before_the_deadline() -> None:
+    row, now, attempts, pauses = reminder(message_class="service"), NOON, 0, [0]
+    shipped = scene(playbook=playbook(message_class="service"))
+    while row.open:
+        claim = decide(row, shipped, "w", now)
+        assert isinstance(claim, Claim)
+        row = declined(claim.reminder, now, "throttled", 60)
+        attempts += 1
+        if row.open:
+            pauses.append(row.due - now)
+            now = row.due
+    assert (row.outcome, row.reason) == ("failed", "throttled")
+    assert row.deadline - now <= max(pauses)
+    assert pauses == sorted(pauses)
+    # An hour between attempts at most, so that a provider that recovers is noticed; and no flood until then.
+    assert max(pauses) <= HOUR
+    assert attempts < 30 * 24 + 10
+
+
 def _sending() -> Reminder:
     claim = decide(reminder(), scene(), "w", NOON)
     assert isinstance(claim, Claim)

@@ -29,7 +29,8 @@ def place(known: Order | None, viewer: str, show: str | None, event: Event, said
             raise OrderRefused("this order id is known with another amount, currency or lines")
         return Taken(known, changed=False)
     base = known or Order(order=said.order)
-    _same_currency(base, said.currency)
+    if base.currency not in (None, said.currency):
+        base = _without_words(base)
     order = base.model_copy(
         update={
             "viewer": viewer,
@@ -58,19 +59,34 @@ def amend(known: Order | None, viewer: str | None, event: Event, said: Amended) 
         earliest = min(filter(None, (word, order.cancelled)), key=lambda one: (one.at, one.id))
         changed = earliest != order.cancelled
         return Taken(order.model_copy(update={"cancelled": earliest}), changed=changed)
+    return _with_word(order, said, word)
+
+
+def _with_word(order: Order, said: Amended, word: Amendment) -> Taken:
     field = "refunds" if said.what == "refund" else "updates"
     words: tuple[Amendment, ...] = getattr(order, field)
     same = next((one for one in words if one.id == word.id), None)
     if same is not None:
         if same.minor != word.minor:
             raise OrderRefused(f"this {said.what} is known with another amount")
-        return Taken(order, changed=False)
+        if same.at <= word.at:
+            return Taken(order, changed=False)
+        # Sent again with an earlier moment: the earliest counts, whichever came first.
+        words = tuple(one for one in words if one is not same)
     if len(words) == MAX_AMENDMENTS:
         raise OrderRefused(f"an order takes at most {MAX_AMENDMENTS} {field}")
     changes: dict[str, object] = {field: tuple(sorted((*words, word), key=lambda one: (one.at, one.id)))}
     if order.currency is None:
         changes["currency"] = said.currency
     return Taken(order.model_copy(update=changes), changed=True)
+
+
+def _without_words(tombstone: Order) -> Order:
+    """A tombstone whose refunds and updates are in another currency than the order that came: refused like later ones,
+    they are noted. Refusing the order instead would remind somebody who ordered."""
+    words = {word.id for word in (*tombstone.refunds, *tombstone.updates)}
+    noted = tuple(sorted({*tombstone.conflicts, *words}))[:MAX_AMENDMENTS]
+    return tombstone.model_copy(update={"refunds": (), "updates": (), "conflicts": noted})
 
 
 def _same_currency(order: Order, currency: str) -> None:
