@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,8 +23,9 @@ def take(known: Order | None, event: Event, viewer: str = "u1") -> Taken:
     return amend(known, viewer, event, event.meaning)
 
 
-def ordered(message_id: str = "m1", at: int = START, **more: object) -> Event:
-    return tracked("Order Completed", at, message_id, **{"order_id": "o1", "total": 10, **more})
+def ordered(message_id: str = "m1", /, **more: Any) -> Event:
+    said: dict[str, Any] = {"order_id": "o1", "total": 10, **more}
+    return tracked("Order Completed", START, message_id, **said)
 
 
 def test_the_same_order_under_other_message_ids_is_one_order() -> None:
@@ -51,7 +53,7 @@ def test_the_order_of_lines_says_nothing() -> None:
     "other",
     [{"total": 11}, {"currency": "USD"}, {"products": LINES}, {"products": [{"product_id": "p1"}]}],
 )
-def test_the_same_id_with_another_body_is_refused(other: dict[str, object]) -> None:
+def test_the_same_id_with_another_body_is_refused(other: dict[str, Any]) -> None:
     first = take(None, ordered())
     with pytest.raises(OrderRefused):
         take(first.order, ordered("m2", **other))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ def take(order: Order | None, event: Event) -> Order:
 def word(kind: str, number: int, minor: int, currency: str) -> Event:
     name = {"refund": "Order Refunded", "update": "Order Updated", "cancel": "Order Cancelled"}[kind]
     amount = minor if currency == "JPY" else f"{minor // 100}.{minor % 100:02d}"
-    said = {"order_id": "o1", "total": amount, "currency": currency}
+    said: dict[str, Any] = {"order_id": "o1", "total": amount, "currency": currency}
     # Several words may have one moment.
     return tracked(name, START + minor % 5, f"m{number}", **said)
 
