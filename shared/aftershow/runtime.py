@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +31,12 @@ __all__ = ["Ports", "on_lambda"]
 
 
 class _JsonLog:
-    """One line a message; the runtime's own formatter writes it as JSON, with the request's id."""
+    """One JSON line a message, through Powertools' Logger."""
 
     def __init__(self) -> None:
-        self._logger = logging.getLogger("aftershow")
-        self._logger.setLevel(logging.INFO)
+        from aws_lambda_powertools import Logger
+
+        self._logger = Logger(service="aftershow")
 
     def info(self, message: str, **fields: object) -> None:
         """What happened."""
