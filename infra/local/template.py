@@ -159,6 +159,8 @@ class _Reader:
             given = _merged(self._shared, given)
         known = words.read(given, words.RESOURCES[kind], name)
         read = {key: value for key, value in known.items() if key in words.RESOURCES[kind].read}
+        if kind == "AWS::CloudFormation::Stack":
+            _check_nested(self._folder / words.require(read, "TemplateURL", name), name)
         return kind, self._scope.resolve(read, name)
 
     def _of(self, wanted: str) -> Iterator[tuple[str, words.Properties]]:
@@ -227,6 +229,13 @@ class _Reader:
             words.expect(properties.get("StageName", "$default"), "$default", f"{name}.StageName")
             cors = words.read(properties.get("CorsConfiguration", {}), words.CORS, f"{name}.CorsConfiguration")
             yield from cors.get("AllowOrigins", ())
+
+
+def _check_nested(path: Path, where: str) -> None:
+    """State and what works on it stand in one template; a nested one may only watch."""
+    for name, resource in parse(path.read_text(encoding="utf-8"))["Resources"].items():
+        if resource["Type"] not in words.WATCHING_RESOURCES:
+            refuse(f"{where}.{name}", f"a nested stack may only watch, and this is {resource['Type']}")
 
 
 def _merged(shared: Any, own: Any) -> Any:

@@ -76,6 +76,7 @@ RESOURCES = {
     "AWS::Events::EventBus": _known("", "Name Tags"),
     "AWS::Events::Rule": _known("EventBusName EventPattern Targets", "Description Name"),
     "AWS::SES::ConfigurationSetEventDestination": _known("ConfigurationSetName EventDestination"),
+    "AWS::CloudFormation::Stack": _known("TemplateURL", "Parameters Tags"),
 }
 # Rights, logs, packaging and storage of what failed: no part of how a local run behaves.
 IGNORED_RESOURCES = frozenset(
@@ -89,6 +90,8 @@ IGNORED_RESOURCES = frozenset(
         "AWS::Serverless::LayerVersion",
     }
 )
+# A nested stack that only watches changes nothing; one that holds anything else is refused.
+WATCHING_RESOURCES = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"})
 
 CORS = _known("AllowOrigins", "AllowMethods AllowHeaders MaxAge")
 REDRIVE = _known("deadLetterTargetArn maxReceiveCount")

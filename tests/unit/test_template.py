@@ -175,6 +175,21 @@ def test_what_is_not_understood_is_refused(tmp_path: Path, old: str, new: str, n
 
 
 @pytest.mark.parametrize(
+    ("kind", "refused"),
+    [("AWS::CloudWatch::Alarm", False), ("AWS::CloudWatch::Dashboard", False), ("AWS::SQS::Queue", True)],
+)
+def test_a_nested_stack_may_only_watch(tmp_path: Path, kind: str, refused: bool) -> None:  # noqa: FBT001
+    """What it holds can't change a run; state in it would be missing here."""
+    (tmp_path / "nested.yaml").write_text(f"Resources:\n  One: {{Type: '{kind}'}}\n", encoding="utf-8")
+    stack = "Resources:\n  Watch:\n    Type: AWS::CloudFormation::Stack\n    Properties: {TemplateURL: nested.yaml}\n"
+    if refused:
+        with pytest.raises(TemplateError, match=r"Watch\.One: a nested stack may only watch"):
+            read(tmp_path, "Resources:\n", stack)
+    else:
+        assert read(tmp_path, "Resources:\n", stack) == read(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("written", "meant"),
     [
         ("!Sub 'a-${Workers}-${!Workers}-${AWS::Region}'", "a-2-${Workers}-local"),
