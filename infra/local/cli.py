@@ -16,9 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from infra.local import runs
+from infra.local.building import KIB, BuildError, packages
+from infra.local.building import build as built
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
 from infra.local.telling import explanation, run_json, story, summary
+from infra.local.tools import ToolError
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND_SOMETHING_WRONG, ASKED_WRONGLY = 1, 2
@@ -150,6 +153,25 @@ def explain(
     if json_file != "-":
         print_story(story(records, human), told, locale.value, _console())
     run.close()
+
+
+@app.command()
+def build() -> None:
+    """Build what goes to Lambda into .aws-sam/build: sam build, bytecode that is valid there, sizes. Then: sam deploy.
+
+    Needs Python 3.13, the runtime's version; the SAM CLI is installed into .aftershow/tools.
+    """
+    with _refusing(ToolError, BuildError):
+        weighed = packages(built())
+    for each in weighed:
+        _console().print(
+            f"{each.name:20} {each.size_bytes / KIB:10,.0f} KiB of at most {each.limit_bytes / KIB:8,.0f}",
+            markup=False,
+            highlight=False,
+        )
+    heavy = [each.name for each in weighed if each.too_heavy]
+    if heavy:
+        _refuse(f"too heavy: {', '.join(heavy)}", FOUND_SOMETHING_WRONG)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
