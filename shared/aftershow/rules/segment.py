@@ -25,6 +25,7 @@ MAX_TEXT_CHARACTERS = 512
 # RFC 5321, 4.5.3.1.3: a path of 256 octets with its brackets.
 MAX_EMAIL_CHARACTERS = 254
 MAX_WATCH_SECONDS = 24 * 3600
+CONSENT_CHANNELS = frozenset({"all", "email", "sms", "push", "wechat", "wecom", "webhook", "file"})
 
 
 class Unreadable(Exception):
@@ -255,8 +256,8 @@ def _meaning(kind: str, name: str, properties: dict[str, Any], fields: dict[str,
 
 
 def _traits(traits: dict[str, Any]) -> dict[str, str]:
-    names = {"email": "email", "phone": "phone", "name": "name", "locale": "locale", "timezone": "zone", "zone": "zone"}
-    read = {ours: _text(traits, theirs) for theirs, ours in names.items()}
+    read = {name: _text(traits, name) for name in ("email", "phone", "name", "locale")}
+    read["zone"] = _text(traits, "zone") or _text(traits, "timezone")
     if read["zone"] and not is_zone(read["zone"]):
         read["zone"] = None
     if read["email"] and not _is_address(read["email"]):
@@ -338,8 +339,11 @@ def _consent(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     known: ConsentState | None = next((one for one in get_args(ConsentState) if one == state), None)
     if known is None:
         raise Unreadable('consent needs a state: "granted" or "withdrawn"')
-    scope = f"{purpose}:{(channel or 'all')[:32]}"
-    return Consented(scope, known, _text(properties, "source"), _text(properties, "wording_version"))
+    scope = "all" if properties.get("channel") is None else (channel or "").lower()
+    if scope not in CONSENT_CHANNELS:
+        # Under a name that nobody asks for, a withdrawal would be none.
+        raise Unreadable(f"consent names a channel that there is not: {', '.join(sorted(CONSENT_CHANNELS))}")
+    return Consented(f"{purpose}:{scope}", known, _text(properties, "source"), _text(properties, "wording_version"))
 
 
 def _follow(state: Literal["followed", "unfollowed"]) -> Reader:
