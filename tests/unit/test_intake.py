@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftershow.model.ids import NOBODY
-from aftershow.model.instants import DAY, HOUR
+from aftershow.model.instants import DAY, HOUR, iso
 from aftershow.ports.queues import Message, check_messages
 from aftershow.rules.intake import (
     MAX_BATCH_BYTES,
@@ -28,7 +28,7 @@ from aftershow.rules.intake import (
     unpack,
 )
 from aftershow.rules.segment import Did, read_event
-from tests.unit.samples import SHOP, START, examples, iso
+from tests.unit.samples import SHOP, START, examples
 
 NOW = START
 GOOD = {"type": "track", "userId": "u1", "event": "Live Liked", "messageId": "m1"}

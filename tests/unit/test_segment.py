@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aftershow.model.engagements import Kind
 from aftershow.model.ids import NOBODY, viewer_id
-from aftershow.model.instants import HOUR
+from aftershow.model.instants import HOUR, iso
 from aftershow.rules.segment import (
     Aliased,
     Amended,
@@ -27,7 +27,7 @@ from aftershow.rules.segment import (
     Unreadable,
     read_event,
 )
-from tests.unit.samples import SHOP, START, examples, iso, read, tracked
+from tests.unit.samples import SHOP, START, examples, read, tracked
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_guard_covers_what_an_order_says() -> None:
 
     line = {"product_id": "p", "quantity": 1, "price": 1}
     assert guard() == guard(coupon="X", total="1.00", show_id="s")
-    others = [{"total": 2}, {"currency": "USD"}, {"products": [line]}, {"products": [line, line]}]
+    others: list[dict[str, Any]] = [{"total": 2}, {"currency": "USD"}, {"products": [line]}, {"products": [line, line]}]
     assert len({guard(), *(guard(**other) for other in others)}) == 5
 
 
@@ -129,13 +129,13 @@ def test_words_about_orders() -> None:
             tracked(name)
 
 
-CONSENT = {"purpose": "marketing", "channel": "email", "state": "withdrawn"}
+CONSENT: dict[str, Any] = {"purpose": "marketing", "channel": "email", "state": "withdrawn"}
 
 
 def test_consent_is_read_with_its_evidence() -> None:
     said = tracked("Message Consent Updated", **CONSENT, source="form", wording_version="2").meaning
     assert said == Consented("marketing:email", "withdrawn", "form", "2")
-    without = {name: value for name, value in CONSENT.items() if name != "channel"}
+    without: dict[str, Any] = {name: value for name, value in CONSENT.items() if name != "channel"}
     everywhere = tracked("Message Consent Updated", **without).meaning
     assert isinstance(everywhere, Consented)
     assert everywhere.scope == "marketing:all"
@@ -174,7 +174,14 @@ def test_a_profile_says_its_zone(name: str) -> None:
 
 
 def test_traits_that_say_nothing_usable_are_left_out() -> None:
-    spoilt = {"email": "no address", "zone": "Mars/Olympus", "phone": None, "name": "", "locale": [], "age": 3}
+    spoilt: dict[str, Any] = {
+        "email": "no address",
+        "zone": "Mars/Olympus",
+        "phone": None,
+        "name": "",
+        "locale": [],
+        "age": 3,
+    }
     assert read("identify", traits=spoilt).meaning == Identified({})
     assert read("identify", traits="x").meaning == Identified({})
     good = {"email": " mei@example.com ", "phone": 8613800000000, "locale": "zh-CN"}

@@ -45,7 +45,7 @@ class Cursors(Record):
 
 def capacity(rate_per_second: float, waiting: int) -> int:
     """How many more messages a queue may hold."""
-    return max(int(QUEUE_HOLDS_SECONDS * rate_per_second) - waiting, 0)
+    return max(max(int(QUEUE_HOLDS_SECONDS * rate_per_second), 1) - waiting, 0)
 
 
 def still_good(cursors: Cursors, waiting: int, now: int) -> Cursors:
@@ -56,14 +56,19 @@ def still_good(cursors: Cursors, waiting: int, now: int) -> Cursors:
 
 
 def admit(rows: Mapping[int, Sequence[DueRow]], cursors: Cursors, room: int, now: int) -> tuple[list[DueRow], Cursors]:
-    """(rows to admit, cursors behind them), layer by layer over the shards. `rows`: the first of each shard behind its
-    cursor, by due moment; those due after the horizon are left."""
+    """(rows to admit, cursors behind them), layer by layer over the shards, the oldest of a layer first: where there is
+    less room than shards, none waits for ever. `rows`: the first of each shard behind its cursor, by due moment; those
+    due after the horizon are left."""
     due = {shard: [row for row in listed if row.due <= now + HORIZON] for shard, listed in sorted(rows.items())}
     chosen: list[DueRow] = []
     behind = dict(cursors.behind)
     for depth in range(max(map(len, due.values()), default=0)):
-        for shard, listed in due.items():
-            if depth < len(listed) and len(chosen) < room:
-                chosen.append(listed[depth])
-                behind[str(shard)] = listed[depth].sort
+        layer = sorted(((listed[depth], shard) for shard, listed in due.items() if depth < len(listed)), key=_age)
+        for row, shard in layer[: room - len(chosen)]:
+            chosen.append(row)
+            behind[str(shard)] = row.sort
     return chosen, cursors.model_copy(update={"behind": behind})
+
+
+def _age(place: tuple[DueRow, int]) -> tuple[int, str]:
+    return place[0].due, place[0].sort

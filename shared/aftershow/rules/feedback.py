@@ -38,13 +38,18 @@ def hear(reminder: Reminder, word: Word, at: int, provider_id: str | None = None
     changes: dict[str, Any] = {"feedback": feedback}
     if reminder.provider_id is None and provider_id is not None:
         changes["provider_id"] = provider_id
-    if reminder.sent_at is None:
-        # The provider's word closes what a crash or a silence had left open.
-        changes["sent_at"] = at
+    # The provider's word closes what a crash or a silence had left open.
+    changes["sent_at"] = max(_handed_over(feedback, at), reminder.claimed_at)
     outcome, reason = _outcome(feedback)
     if (outcome, reason) != (reminder.outcome, reason):
         return reminder.ended(at, outcome, reason, **changes)
     return reminder.with_step(at, word, **changes)
+
+
+def _handed_over(feedback: Feedback, at: int) -> int:
+    """When the provider had the message: its own word, else the first thing heard of it."""
+    known = (getattr(feedback, field) for field in _FIELDS.values())
+    return feedback.accepted_at or min((moment for moment in known if moment is not None), default=at)
 
 
 def _outcome(feedback: Feedback) -> tuple[Outcome, str]:
