@@ -73,12 +73,11 @@ def build(architecture: str = ARCHITECTURE) -> Path:
     What is built for another architecture than the template's runs on this machine and is not for deploying.
     """
     sam = tools.tool(*tools.SAM)
-    template, built = TEMPLATE, BUILT
-    if architecture != ARCHITECTURE:
-        built = ROOT / ".aws-sam" / architecture / "build"
-        template = _for_architecture(architecture, built.parent)
-    places = ("--base-dir", ROOT, "--build-dir", built, "--cache-dir", built.parent / "cache")
-    _run(sam.bin / "sam", "build", "--template-file", template, *places, "--cached", "--parallel")
+    built, template = places(architecture)
+    if template != TEMPLATE:
+        _write_for(architecture, template)
+    folders = ("--base-dir", ROOT, "--build-dir", built, "--cache-dir", built.parent / "cache")
+    _run(sam.bin / "sam", "build", "--template-file", template, *folders, "--cached", "--parallel")
     _drop_unused(built / LAYER / "python")
     hash_based = ("-q", "-j", "0", "-f", "--invalidation-mode", "unchecked-hash")
     _run(sam.python, "-m", "compileall", *hash_based, built)
@@ -86,6 +85,21 @@ def build(architecture: str = ARCHITECTURE) -> Path:
     if without:
         raise BuildError(f"{len(without)} sources have no bytecode, the first: {without[0]}")
     return built
+
+
+def places(architecture: str) -> tuple[Path, Path]:
+    """Where the built artefact for a processor is, and the template that it's built from."""
+    if architecture == ARCHITECTURE:
+        return BUILT, TEMPLATE
+    folder = BUILT.parent / architecture
+    return folder / BUILT.name, folder / TEMPLATE.name
+
+
+def sources() -> list[Path]:
+    """Everything that a build depends on."""
+    folders = (ROOT / "shared", ROOT / "functions")
+    files = (each for folder in folders for each in _files(folder) if "__pycache__" not in each.parts)
+    return sorted((TEMPLATE, ROOT / "infra" / "observability.yaml", Path(__file__), *files))
 
 
 def packages(built: Path = BUILT) -> list[Package]:
@@ -112,12 +126,13 @@ def sam_environment() -> dict[str, str]:
     return {**here, "PATH": path, "AWS_DEFAULT_REGION": region, "SAM_CLI_TELEMETRY": "0"}
 
 
-def _for_architecture(architecture: str, folder: Path) -> Path:
-    """The template for another processor: it can't be a parameter, since the builder reads none of those."""
-    folder.mkdir(parents=True, exist_ok=True)
-    changed = folder / TEMPLATE.name
-    changed.write_text(TEMPLATE.read_text(encoding="utf-8").replace(ARCHITECTURE, architecture), encoding="utf-8")
-    return changed
+def _write_for(architecture: str, template: Path) -> None:
+    """The template for another processor, which can't be a parameter: the builder reads none of those."""
+    template.parent.mkdir(parents=True, exist_ok=True)
+    text = TEMPLATE.read_text(encoding="utf-8")
+    # Paths of functions and layer are told by --base-dir; a nested template's is not.
+    nested = text.replace("TemplateURL: infra/", f"TemplateURL: {ROOT / 'infra'}/")
+    template.write_text(nested.replace(ARCHITECTURE, architecture), encoding="utf-8")
 
 
 def _drop_unused(layer: Path) -> None:
