@@ -163,8 +163,9 @@ class MotoShop:
         self.aws = {service: make_client(service) for service in SERVICES}
         self.urls = make_resources(self.aws, self.template)
         self.log = Log()
-        # (function, IAM action, resource) of every call.
+        # (function, IAM action, resource) of every call; and the calls themselves: (function, operation, request).
         self.calls: Counter[tuple[str, str, str]] = Counter()
+        self.requests: list[tuple[str, str, Mapping[str, Any]]] = []
         self._calling = "test"
         self._own = {service: self._noting(make_client(service)) for service in SERVICES}
         self.sqs = Prompt(self._own["sqs"])
@@ -319,6 +320,7 @@ class MotoShop:
 
     def _noting(self, client: Any) -> Any:
         def note(params: Mapping[str, Any], model: Any, **_more: object) -> None:
+            self.requests.append((self._calling, model.name, params))
             for action, resource in rights_for(model.service_model.service_name, model.name, params):
                 self.calls[self._calling, action, resource] += 1
 
