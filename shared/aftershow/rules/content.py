@@ -49,7 +49,8 @@ class Links:
 
 def pick(template: Template, locale: str) -> tuple[str, Text]:
     """(locale, texts): the locale itself, its language, English, else whatever there is first."""
-    language = locale.partition("-")[0].lower()
+    # Android writes zh_CN.
+    language = locale.replace("_", "-").partition("-")[0].lower()
     by_language = {name.partition("-")[0].lower(): name for name in sorted(template.texts, reverse=True)}
     for name in (locale, by_language.get(language), FALLBACK_LOCALE):
         if name in template.texts:
@@ -96,6 +97,7 @@ def render(template: Template, locale: str, values: Mapping[str, Any]) -> Render
     class Plain(liquid.Environment):
         loop_iteration_limit = MAX_LOOPS
         output_stream_limit = MAX_OUTPUT_BYTES
+        local_namespace_limit = MAX_OUTPUT_BYTES
 
     try:
         subject = Plain().from_string(texts.subject).render(**values)

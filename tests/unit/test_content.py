@@ -1,0 +1,143 @@
+"""Content: nothing that a viewer or a host wrote breaks a header or a page, and every template says what it must."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftershow.model.engagements import CartLine, Engagement
+from aftershow.model.playbooks import Template, Text
+from aftershow.model.settings import Settings
+from aftershow.rules.content import MAX_SUBJECT_CHARACTERS, Links, NotRendered, pick, render, variables
+from tests.unit.samples import START, ended_show, examples, reachable, said
+from tests.unit.test_feedback import claimed
+
+INFRA = Path(__file__).parents[2] / "infra"
+FILES = sorted((INFRA / "templates").glob("*.yaml"))
+TEMPLATES = [Template.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))) for path in FILES]
+LINKS = Links("https://shop.example/c/token", "https://shop.example/u/token")
+EVIL = "\"><script>alert('x')</script>\r\nBcc: everybody@example.com\u2028{{ unsubscribe }}{% for %}"
+
+
+def values(name: str = "", title: str = "Spring", product: str = "p1") -> dict[str, object]:
+    head = reachable(traits={"name": said(name)} if name else {})
+    line = CartLine(quantity=2, minor=1990, currency="CNY", name=product, at=START, id="m")
+    engagement = Engagement(viewer="u1", about="show#s1", first_at=START, last_at=START, cart={"p1": line})
+    settings = Settings(shop_name="The Shop", postal_address="1 Street, City")
+    return variables(claimed(), head, ended_show(title=title), engagement, settings, LINKS)
+
+
+def one(subject: str = "s", text: str = "t", html: str = "h") -> Template:
+    return Template(name="x", texts={"en": Text(subject=subject, text=text, html=html)})
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+@pytest.mark.parametrize("name", ["", "Mei"])
+def test_every_template_renders_in_both_languages(template: Template, locale: str, name: str) -> None:
+    assert {"en", "zh-CN"} <= set(template.texts)
+    rendered = render(template, locale, values(name))
+    for part in (rendered.subject, rendered.text, rendered.html):
+        assert part.strip()
+        assert not re.search(r"\{[{%]|[%}]\}", part)
+    for part in (rendered.text, rendered.html):
+        assert LINKS.unsubscribe in part
+        assert LINKS.button in part
+        assert "The Shop" in part
+        assert "1 Street, City" in part
+    assert ("zh" in re.findall(r'<html lang="(\w+)', rendered.html)[0]) == (locale == "zh-CN")
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
+def test_a_template_without_anything_to_say_still_renders(template: Template) -> None:
+    nothing = variables(claimed(), reachable(traits={}), None, None, Settings(), LINKS)
+    for locale in template.texts:
+        rendered = render(template, locale, nothing)
+        assert LINKS.unsubscribe in rendered.text
+        assert "None" not in rendered.subject + rendered.text + rendered.html
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
+def test_what_others_wrote_stays_text(template: Template) -> None:
+    for locale in template.texts:
+        rendered = render(template, locale, values(EVIL, EVIL, EVIL))
+        assert "<script" not in rendered.html
+        assert not re.search(r"[\x00-\x1f\x7f\u0085\u2028\u2029]", rendered.subject)
+        # Liquid in a variable is not Liquid.
+        assert EVIL[-len("{% for %}") :] in rendered.text
+
+
+@examples(100)
+@given(st.text(max_size=400))
+def test_a_subject_is_one_short_line(text: str) -> None:
+    subject = render(one(subject="{{ name }}"), "en", {"name": text}).subject
+    assert len(subject) <= MAX_SUBJECT_CHARACTERS
+    assert len(subject.splitlines()) <= 1
+    assert subject == subject.strip()
+
+
+@examples(60)
+@given(st.text(max_size=60))
+def test_html_is_escaped_in_texts_and_attributes(text: str) -> None:
+    html = render(one(html='<a title="{{ name }}">{{ name }}</a>'), "en", {"name": text}).html
+    assert html.count("<") == 2
+    assert html.count('"') == 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in (1..100000000) %}x{% endfor %}",
+        "{% for a in (1..1000) %}{% for b in (1..1000) %}{% for c in (1..1000) %}x{% endfor %}{% endfor %}{% endfor %}",
+        "{% assign a = 'x' %}{% for i in (1..64) %}{% assign a = a | append: a %}{% endfor %}{{ a }}",
+        "{% capture a %}{% for i in (1..900) %}{{ long }}{% endfor %}{% endcapture %}{{ a }}",
+        "{% if %}",
+        "{% endfor %}",
+        "{{ 'x' | no_such_filter }}",
+        "{% include 'other' %}",
+        "{% render 'other' %}",
+        "{{ 1 | divided_by: 0 }}",
+        "{% for i in (1..2) %}",
+    ],
+)
+def test_what_can_not_be_rendered_ends_with_a_reason(source: str) -> None:
+    started = time.perf_counter()
+    with pytest.raises(NotRendered, match="template x: "):
+        render(one(text=source), "en", {"name": "Mei", "long": "y" * 1_000})
+    assert time.perf_counter() - started < 5
+
+
+def test_the_reason_names_no_personal_data() -> None:
+    with pytest.raises(NotRendered) as refused:
+        render(one(text="{{ name | no_such_filter }}"), "en", {"name": "Mei Zhang"})
+    assert "Mei" not in str(refused.value)
+
+
+def test_an_unknown_variable_is_empty() -> None:
+    assert render(one(subject="a{{ nothing.at.all }}b"), "en", {}).subject == "ab"
+
+
+@pytest.mark.parametrize(
+    ("locale", "found"),
+    [("zh-CN", "zh-CN"), ("zh", "zh-CN"), ("zh-TW", "zh-CN"), ("zh_CN", "zh-CN"), ("ZH-Hans-CN", "zh-CN"),
+     ("en-GB", "en"), ("en_US", "en"), ("de-DE", "en"), ("", "en"), ("x" * 35, "en")],
+)  # fmt: skip
+def test_a_locale_falls_back_to_its_language_then_to_english(locale: str, found: str) -> None:
+    text = Text(subject="s", text="t", html="h")
+    assert pick(Template(name="x", texts={"en": text, "zh-CN": text}), locale)[0] == found
+
+
+def test_without_english_there_is_still_a_text() -> None:
+    text = Text(subject="s", text="t", html="h")
+    assert pick(Template(name="x", texts={"zh-CN": text, "de": text}), "fr")[0] == "de"
+
+
+def test_prices_are_shown_and_unknown_ones_left_out() -> None:
+    shown = values()["cart"]
+    assert shown == [{"product_id": "p1", "name": "p1", "quantity": 2, "price": "19.90", "currency": "CNY"}]
