@@ -56,14 +56,21 @@ def work_off(ports: Ports, messages: Sequence[Received], handle: Callable[[Recei
     failed: list[str] = []
     for message in messages:
         try:
-            handle(message)
-        except Busy:
-            give_back(ports, message)
-            failed.append(message.id)
+            if not _handled(ports, message, handle):
+                failed.append(message.id)
         except Exception as error:  # noqa: BLE001 (the boundary: a poison message must not take its neighbours along)
             ports.log.warning("message failed", failed=message.id, error=type(error).__name__, where=_where(error))
             failed.append(message.id)
     return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+
+
+def _handled(ports: Ports, message: Received, handle: Callable[[Received], None]) -> bool:
+    try:
+        handle(message)
+    except Busy:
+        give_back(ports, message)
+        return False
+    return True
 
 
 def give_back(ports: Ports, message: Received) -> None:
