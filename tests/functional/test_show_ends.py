@@ -64,3 +64,24 @@ def test_a_show_that_was_only_announced_is_not_over(host: LocalHost) -> None:
     started = host.now
     host.advance(31 * MINUTE)
     assert closed_at(host) == started + 30 * MINUTE
+
+
+def test_a_show_that_begins_late_is_open_again_until_its_real_end(host: LocalHost) -> None:
+    """Silence after the announced start only looks like an end."""
+    starts_at = "2026-03-06T12:10:00Z"
+    say(host, "Live Show Scheduled", starts_at=starts_at)
+    host.advance(45 * MINUTE)
+    assert closed_at(host) == parse_instant(starts_at) + 30 * MINUTE
+    say(host, "Live Show Started")
+    assert closed_at(host) is None
+    host.advance(20 * MINUTE)
+    say(host, "Live Show Ended")
+    assert closed_at(host) == host.now
+
+
+def test_a_word_of_the_end_corrects_an_assumed_one(host: LocalHost) -> None:
+    say(host, "Live Show Started", ends_at="2026-03-06T12:20:00Z")
+    host.advance(25 * MINUTE)
+    assert closed_at(host) == parse_instant("2026-03-06T12:20:00Z")
+    say(host, "Live Show Ended")
+    assert closed_at(host) == host.now

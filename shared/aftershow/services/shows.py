@@ -91,13 +91,25 @@ def expected_end(show: Show) -> int | None:
     return None if last is None else last + MAX_SILENCE
 
 
+def closing(show: Show, now: int) -> int | None:
+    """When the show was over, as far as is known; None while it is not.
+
+    A word of its end decides. An end that was only assumed (a planned one, or silence) is taken back by a later start:
+    shows begin late.
+    """
+    if show.text("cancelled"):
+        return show.closed_at or now
+    started, ended = show.moment("started_at"), show.moment("ended_at")
+    if ended is not None and (started or 0) <= ended:
+        return ended
+    return None if started is not None and started > (show.closed_at or 0) else show.closed_at
+
+
 def _write(ports: Ports, item: Item | None, before: Show, after: Show) -> None:
-    over = after.moment("ended_at") or (ports.now() if after.text("cancelled") else None)
-    if after.closed_at is None and over is not None:
-        after = after.model_copy(update={"closed_at": over})
+    after = after.model_copy(update={"closed_at": closing(after, ports.now())})
     if item is not None and after == before:
         return
-    ends = before.closed_at is None and after.closed_at is not None
+    ends = after.closed_at is not None and after.closed_at != before.closed_at
     events = (ShowEnded(show=after.show),) if ends or after.text("cancelled") != before.text("cancelled") else ()
     outbox = tuple(OutboxEvent(event.kind, event.model_dump_json()) for event in events)
     end = expected_end(after) if after.closed_at is None else None
