@@ -172,9 +172,7 @@ def test_bad_events_are_bad_as_named(first_events: dict[str, Event], tally: Tall
         assert told[0]["properties"]["total"] != event["properties"]["total"]
 
 
-def test_the_door_takes_and_the_scorer_reads_every_good_event(
-    requests: list[Request], tally: Tally
-) -> None:
+def test_the_door_takes_and_the_scorer_reads_every_good_event(requests: list[Request], tally: Tally) -> None:
     refused = 0
     for request in requests:
         taken = intake.judge(request.path.rpartition("/")[2], request.body, request.at)
@@ -217,10 +215,7 @@ def test_some_events_come_late_and_some_out_of_order(requests: list[Request]) ->
 def test_truth_agrees_with_the_stream(truth: Truth, first_events: dict[str, Event]) -> None:
     good = {key: event for key, event in first_events.items() if not key.startswith("syn-bad-")}
     orders = [order for person in truth.people for order in person.orders]
-    told = {
-        event["properties"]["order_id"]: event["properties"]
-        for event in named(good, "Order Completed")
-    }
+    told = {event["properties"]["order_id"]: event["properties"] for event in named(good, "Order Completed")}
     assert told.keys() == {order.order_id for order in orders}
     for order in orders:
         assert round(told[order.order_id]["total"] * 100) == order.total
@@ -228,20 +223,14 @@ def test_truth_agrees_with_the_stream(truth: Truth, first_events: dict[str, Even
     refunds = [refund for order in orders for refund in order.refunds]
     refunded = named(good, "Order Refunded")
     assert len(refunded) == len(refunds)
-    assert sum(round(event["properties"]["total"] * 100) for event in refunded) == sum(
-        amount for _, amount in refunds
-    )
+    assert sum(round(event["properties"]["total"] * 100) for event in refunded) == sum(amount for _, amount in refunds)
     identified = {event["userId"] for event in good.values() if event["type"] == "identify"}
     assert identified == {person.user_id for person in truth.people if person.user_id}
-    consents = collections.Counter(
-        event["properties"]["state"] for event in named(good, "Message Consent Updated")
-    )
+    consents = collections.Counter(event["properties"]["state"] for event in named(good, "Message Consent Updated"))
     assert consents["granted"] == sum(p.consented_at is not None for p in truth.people)
     assert consents["withdrawn"] == sum(p.withdrawn_at is not None for p in truth.people)
     ids = {event.get("anonymousId") for event in good.values()}
-    assert all(
-        person.anonymous_id in ids or person.identity == "logged_in" for person in truth.people
-    )
+    assert all(person.anonymous_id in ids or person.identity == "logged_in" for person in truth.people)
 
 
 def test_refunds_never_exceed_the_order(truth: Truth) -> None:
@@ -287,9 +276,7 @@ def test_everything_is_labelled_synthetic(
 
 def test_every_case_is_there_with_200_viewers(truth: Truth, first_events: dict[str, Event]) -> None:
     names = {
-        event.get("event", event["type"])
-        for event in first_events.values()
-        if not isinstance(event.get("event"), list)
+        event.get("event", event["type"]) for event in first_events.values() if not isinstance(event.get("event"), list)
     }
     assert names >= {
         "alias",
