@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -36,32 +37,38 @@ def _post_next(ports: Ports, key: Key) -> bool:
         refund = UnnamedRefund.read(item.body)
         if points.why_no_points(refund, ports.settings.shop_currency):
             return False
-        return _post(ports, item, refund.viewer, [points.unnamed(refund)])
+        entry = points.unnamed(refund)
+        return _post(ports, item, refund.viewer, [entry.key], lambda posted: [] if entry.key in posted else [entry])
     order = Order.read(item.body)
-    if order.viewer is None or points.why_no_points(order, ports.settings.shop_currency):
+    viewer = order.viewer
+    if viewer is None or points.why_no_points(order, ports.settings.shop_currency):
         return False
-    by_key = {keys.ledger_entry(order.viewer, name): name for name in points.entry_keys(order)}
-    posted = {by_key[found]: Entry.read(entry.body) for found, entry in ports.store.get_many(by_key).items()}
+    window_days = ports.settings.return_window_days
     return _post(
-        ports, item, order.viewer, points.missing(order, posted, order.viewer, ports.settings.return_window_days)
+        ports,
+        item,
+        viewer,
+        points.entry_keys(order),
+        lambda posted: points.missing(order, posted, viewer, window_days),
     )
 
 
-def _post(ports: Ports, about: Item, viewer: str, entries: list[Entry]) -> bool:
+def _post(
+    ports: Ports, about: Item, viewer: str, names: Sequence[str], missing: Callable[[Mapping[str, Entry]], list[Entry]]
+) -> bool:
+    """Read the entries of these names and the account at once; post the first that is missing."""
+    by_key = {keys.ledger_entry(viewer, name): name for name in names}
+    account_key = keys.ledger_account(viewer)
+    found = ports.store.get_many([*by_key, account_key])
+    account_item = found.pop(account_key, None)
+    entries = missing({by_key[key]: Entry.read(item.body) for key, item in found.items()})
     if not entries:
         return False
     entry = entries[0]
-    entry_key, account_key = keys.ledger_entry(viewer, entry.key), keys.ledger_account(viewer)
-    found = ports.store.get_many([entry_key, account_key])
-    if entry_key in found:
-        if Entry.read(found[entry_key].body).hash != entry.hash:
-            ports.log.warning("ledger key known with other content", entry=entry_key.sk)
-        return False
-    account_item = found.get(account_key)
     account = Account.read(account_item.body) if account_item else Account(viewer=viewer)
     ports.store.commit(
         [
-            Put(entry_key, entry.body(), None),
+            Put(keys.ledger_entry(viewer, entry.key), entry.body(), None),
             Put(account_key, points.posted_to(account, entry).body(), account_item.version if account_item else None),
         ],
         [Check(about.key, about.version)],
