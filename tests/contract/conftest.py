@@ -1,9 +1,9 @@
-"""The backends of every contract test: embedded in memory and in a file, and moto's AWS."""
+"""The backends of every contract test: embedded in memory and in a file, on moto, and on ministack for the deployed."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,14 @@ from moto import mock_aws
 from aftershow.adapters.dynamodb import INDEX, DynamoDbBackend
 from aftershow.ports.store import Backend, Store
 from infra.local.embedded import EmbeddedBackend, EmbeddedState
+from tests.deployed.ministack.server import Server, serving
 
 # Logical to physical: different words, so that a mix-up shows.
 TABLES = {"viewers": "contract-viewers", "orders": "contract-orders"}
-BACKENDS = ["memory", "file", "moto"]
+ON_MINISTACK = pytest.param("ministack", marks=[pytest.mark.deployed, pytest.mark.allow_hosts(["127.0.0.1"])])
+BACKENDS = ["memory", "file", "moto", ON_MINISTACK]
+CLIENTS = {"moto": "dynamodb", "ministack": "dynamodb_on_ministack"}
+ACCOUNTS = itertools.count(100_000_000_001)
 # One session, since each loads the services' descriptions anew.
 SESSION = botocore.session.get_session()
 SESSION.set_credentials("testing", "testing")
@@ -43,9 +47,9 @@ def make_client(service: str, attempts: int = 1) -> Any:
     return SESSION.create_client(service, region_name="eu-central-1", config=config)
 
 
-def make_tables(client: Any) -> None:
+def make_tables(client: Any, names: Iterable[str] = TABLES.values()) -> None:
     """The tables as `template.yaml` shapes them: pk, sk, and one sparse index of keys."""
-    for name in TABLES.values():
+    for name in names:
         client.create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
@@ -98,6 +102,21 @@ def dynamodb(aws: Callable[..., Any]) -> Any:
     return client
 
 
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running ministack."""
+    with serving(tmp_path_factory.mktemp("ministack"), enforced=False) as server:
+        yield server
+
+
+@pytest.fixture
+def dynamodb_on_ministack(ministack: Server) -> Any:
+    """A DynamoDB client over empty tables, in an account of its own: a token counts for ten minutes in an account."""
+    client = ministack.client("dynamodb", attempts=1, account=next(ACCOUNTS))
+    make_tables(client)
+    return client
+
+
 @pytest.fixture
 def state(clock: Clock) -> Iterator[EmbeddedState]:
     opened = EmbeddedState(":memory:", clock.now, streamed=["viewers"])
@@ -108,8 +127,8 @@ def state(clock: Clock) -> Iterator[EmbeddedState]:
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Backend]:
     """Each backend in turn."""
-    if request.param == "moto":
-        yield DynamoDbBackend(request.getfixturevalue("dynamodb"), TABLES, no_sleep)
+    if request.param in CLIENTS:
+        yield DynamoDbBackend(request.getfixturevalue(CLIENTS[request.param]), TABLES, no_sleep)
         return
     state = EmbeddedState(
         ":memory:" if request.param == "memory" else tmp_path / "state.db",

@@ -120,9 +120,18 @@ def dynamodb() -> Iterator[Backend]:
 def outcomes(backend: Backend, history: list[list[Step]]) -> list[object]:
     """Everything that a caller could see of a history."""
     store = Store(backend, counting_ids())
+    return [*commits(store, history), store.get_many(KEYS), *queries(store)]
+
+
+def commits(store: Store, history: list[list[Step]]) -> list[object]:
+    """Carry a history out: the new versions of each commit, or that it was refused."""
     versions: dict[Key, list[Version]] = {key: [] for key in KEYS}
-    seen: list[object] = [_commit(store, versions, steps) for steps in history]
-    seen.append(store.get_many(KEYS))
+    return [_commit(store, versions, steps) for steps in history]
+
+
+def queries(store: Store) -> list[object]:
+    """What queries find."""
+    seen: list[object] = []
     for table, pk in itertools.product(TABLES, "ab"):
         seen.append(store.query(table, Range(pk)).items)
         seen.append(store.query(table, Range(pk, "1", "1")).items)

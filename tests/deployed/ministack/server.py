@@ -50,12 +50,11 @@ class Server:
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, service: str, attempts: int = 3, connections: int = 10) -> Any:
-        """A client of one service."""
-        config = Config(
-            retries={"total_max_attempts": attempts, "mode": "standard"}, max_pool_connections=connections
-        )  # fmt: skip
-        return SESSION.create_client(service, region_name=REGION, endpoint_url=self.url, config=config)
+    def client(self, service: str, *, attempts: int = 3, connections: int = 10, account: int = 0) -> Any:
+        """A client of one service. Where roles aren't enforced, each account has a world of its own."""
+        config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, max_pool_connections=connections)
+        key = {"aws_access_key_id": f"{account:012d}", "aws_secret_access_key": "test"} if account else {}
+        return SESSION.create_client(service, region_name=REGION, endpoint_url=self.url, config=config, **key)
 
     def get(self, path: str) -> Any:
         """What ministack says about itself, as JSON."""
