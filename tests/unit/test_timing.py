@@ -79,6 +79,13 @@ def test_the_quarter_to_three_of_chatham() -> None:
     assert solved.at == parse_instant("2026-09-27T02:45:00+12:45") == parse_instant("2026-09-27T03:45:00+13:45")
 
 
+def test_an_hour_that_comes_twice_counts_twice() -> None:
+    """In Chatham 03:45 becomes 02:45: an hour's last quarter comes again."""
+    earliest = parse_instant("2026-04-05T03:00:00+13:45")
+    again = parse_instant("2026-04-05T02:45:00+12:45")
+    assert solve(earliest, again, "Pacific/Chatham", allowed=1 << 2).at == again
+
+
 def test_an_hour_that_does_not_exist_waits_for_the_next_day() -> None:
     earliest = parse_instant("2026-03-29T00:30:00+00:00")
     solved = solve(earliest, earliest + 2 * DAY, "Europe/London", allowed=1 << 1)

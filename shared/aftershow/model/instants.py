@@ -21,7 +21,9 @@ def parse_instant(text: str) -> int:
 
 def at_zone(instant: int, zone: str = "UTC") -> datetime:
     """The moment on a wall clock of `zone` (tzdata name). Raises zoneinfo.ZoneInfoNotFoundError."""
-    return datetime.fromtimestamp(instant // SECOND, tz=ZoneInfo(zone)) + timedelta(milliseconds=instant % SECOND)
+    moment = datetime.fromtimestamp(instant // SECOND, tz=ZoneInfo(zone))
+    # Not by adding: that forgets which of the two hours it is when the clocks go back.
+    return moment.replace(microsecond=instant % SECOND * 1000)
 
 
 def iso(instant: int, zone: str = "UTC") -> str:
