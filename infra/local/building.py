@@ -77,10 +77,10 @@ def build(architecture: str = ARCHITECTURE) -> Path:
     if template != TEMPLATE:
         _write_for(architecture, template)
     folders = ("--base-dir", ROOT, "--build-dir", built, "--cache-dir", built.parent / "cache")
-    _run(sam.bin / "sam", "build", "--template-file", template, *folders, "--cached", "--parallel")
+    run(sam.bin / "sam", "build", "--template-file", template, *folders, "--cached", "--parallel")
     _drop_unused(built / LAYER / "python")
     hash_based = ("-q", "-j", "0", "-f", "--invalidation-mode", "unchecked-hash")
-    _run(sam.python, "-m", "compileall", *hash_based, built)
+    run(sam.python, "-m", "compileall", *hash_based, built)
     without = sources_without_bytecode(built)
     if without:
         raise BuildError(f"{len(without)} sources have no bytecode, the first: {without[0]}")
@@ -110,7 +110,7 @@ def packages(built: Path = BUILT) -> list[Package]:
 
 def sources_without_bytecode(built: Path = BUILT) -> list[str]:
     """The `.py` files that Lambda would compile at each cold start."""
-    return _run(tools.tool(*tools.SAM).python, "-I", _BYTECODE_SCRIPT, built).splitlines()
+    return run(tools.tool(*tools.SAM).python, "-I", _BYTECODE_SCRIPT, built).splitlines()
 
 
 def this_architecture() -> str:
@@ -154,7 +154,8 @@ def _files(folder: Path) -> Iterator[Path]:
     return (each for each in folder.rglob("*") if each.is_file())
 
 
-def _run(*command: str | Path) -> str:
+def run(*command: str | Path) -> str:
+    """Run a program to its end; returns what it printed. Raises BuildError, after its own words."""
     done = subprocess.run(  # noqa: S603 (every command is spelled out above)
         command, check=False, cwd=ROOT, env=sam_environment(), capture_output=True, text=True
     )
