@@ -74,7 +74,7 @@ def test_cursors_are_forgotten_when_the_queue_is_empty_or_they_are_old() -> None
 
 @examples(25)
 @given(
-    st.integers(1, 12), st.integers(0, 250), st.floats(0.02, 1.0), st.integers(0, 40), st.integers(0, 1),
+    st.integers(1, 12), st.integers(0, 250), st.floats(0.02, 1.0), st.integers(0, 100), st.integers(0, 1),
     st.randoms(use_true_random=False),
 )  # fmt: skip
 def test_every_due_row_is_sent_in_the_end_though_messages_are_lost(
@@ -90,8 +90,9 @@ def test_every_due_row_is_sent_in_the_end_though_messages_are_lost(
     first = set(open_rows)
     queue: list[str] = []
     cursors, now = Cursors(), START
-    # Twice what the rate needs, what is lost, and some ticks for the cursors to be forgotten.
-    ticks = int(2 * number / (rate * 60) / (1 - loss_percent / 100)) + 60
+    a_minute = max(int(rate * 60), 1)
+    # Messages are lost through the first half; the second is twice what the rate needs, and some to forget cursors.
+    ticks = 2 * (2 * number // a_minute + 60)
     for tick in range(ticks):
         cursors = still_good(cursors, len(queue), now)
         due: dict[int, list[DueRow]] = {shard: [] for shard in range(shards)}
@@ -101,10 +102,11 @@ def test_every_due_row_is_sent_in_the_end_though_messages_are_lost(
         room = capacity(rate, len(queue))
         chosen, cursors = admit(due, cursors, room, now)
         assert len(chosen) <= room
-        queue += [one.reminder.removeprefix("r") for one in chosen if chance.random() * 100 >= loss_percent]
-        for name in queue[: max(int(rate * 60), 1)]:
+        lost = loss_percent if tick < ticks // 2 else 0
+        queue += [one.reminder.removeprefix("r") for one in chosen if chance.random() * 100 >= lost]
+        for name in queue[:a_minute]:
             open_rows.pop(name, None)
-        queue = queue[max(int(rate * 60), 1) :]
+        queue = queue[a_minute:]
         for _ in range(more_each_tick):
             # Others become due all the time in the first shard: they may not starve the rest.
             name = f"more{tick}"
