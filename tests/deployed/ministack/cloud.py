@@ -175,12 +175,16 @@ class Cloud:
 
     def waiting(self, *queues: str) -> int:
         """How many messages queues hold, visible or not."""
-        client, total = self.server.client("sqs"), 0
+        return sum(sum(self._counts(queue)) for queue in queues)
+
+    def delayed(self, queue: str) -> int:
+        """How many messages of a queue are not to be seen yet."""
+        return self._counts(queue)[1]
+
+    def _counts(self, queue: str) -> list[int]:
         names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "Delayed", "NotVisible")]
-        for queue in queues:
-            counts = client.get_queue_attributes(QueueUrl=self.resources[queue], AttributeNames=names)["Attributes"]
-            total += sum(int(counts[name]) for name in names)
-        return total
+        answer = self.server.client("sqs").get_queue_attributes(QueueUrl=self.resources[queue], AttributeNames=names)
+        return [int(answer["Attributes"][name]) for name in names]
 
     def mails(self, address: str | None = None) -> list[Mail]:
         """The messages in SES's mailbox, in order."""

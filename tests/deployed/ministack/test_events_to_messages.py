@@ -18,11 +18,14 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.ids import viewer_id
 from aftershow.model.instants import MINUTE
 from aftershow.model.ledger import Account, Entry
+from aftershow.model.orders import Order
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Head
 from aftershow.ports import keys
+from aftershow.ports.keys import SHOW_SHARDS
 from aftershow.ports.store import Range
 from aftershow.rules.intake import pack
+from aftershow.services.scheduling import FIRST_WALK_SECONDS
 from aftershow.services.scoring import Watermark
 from tests.deployed.ministack.cloud import Cloud, Mail, wait_for
 from tests.functional.story import FORM, ONE_CLICK, Said, Show, Viewer, almost_buys
@@ -61,16 +64,21 @@ def _folded(cloud: Cloud, viewer: Viewer, show: Show) -> bool:
 
 
 def ends(cloud: Cloud, show: Show) -> None:
+    """The show ends, and the first walk over its viewers is done.
+
+    Until then workers that remember the show as open may cancel what others have planned: the walk starts when none of
+    them does any more.
+    """
+    before = cloud.delayed("RemindersQueue")
     cloud.hears(show.ended(ago(0)))
+    wait_for(lambda: cloud.delayed("RemindersQueue") >= before + SHOW_SHARDS, "the walks wait")
+    time.sleep(FIRST_WALK_SECONDS)
+    wait_for(lambda: cloud.waiting("RemindersQueue") == cloud.delayed("RemindersQueue"), "the first walk")
 
 
 def planned(cloud: Cloud, viewer: Viewer, show: Show) -> Reminder:
-    """The first reminder about a show, once it is planned."""
-
-    def look() -> Reminder | None:
-        return next((row for row in cloud.reminders(user(viewer)) if row.show == show.id), None)
-
-    return wait_for(look, f"a reminder of {viewer.name}")
+    """The first reminder about a show."""
+    return next(row for row in cloud.reminders(user(viewer)) if row.show == show.id and row.open)
 
 
 def mail_of(cloud: Cloud, viewer: Viewer, reminder: str) -> Mail:
@@ -124,6 +132,17 @@ def test_an_event_comes_out_as_a_message(cloud: Cloud) -> None:
     assert (reply.status, reply.location) == (302, f"https://shop.example/replay/{show.id}")
     clicked = next(one for one in cloud.reminders(user(ada)) if one.id == row.id)
     assert clicked.feedback.clicked_at is not None
+
+    cloud.hears(ada.orders(ago(0), "order-0", "80.00"))
+    won = wait_for(lambda: _order(cloud, "order-0"), "the order is won back")
+    assert won.won_by == row.id
+
+
+def _order(cloud: Cloud, order: str) -> Order | None:
+    """An order that a message has won back."""
+    item = cloud.store.get(keys.order(order))
+    found = Order.read(item.body) if item else None
+    return found if found and found.won_by else None
 
 
 def test_an_order_comes_out_as_points_once(cloud: Cloud) -> None:
