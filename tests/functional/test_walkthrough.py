@@ -204,6 +204,28 @@ def test_an_order_without_a_show_belongs_to_the_last_one_entered() -> None:
     assert len(shop.mails) == 1
 
 
+def test_the_first_order_wins_back_also_when_it_becomes_known_last() -> None:
+    mei = Viewer("mei")
+    shop = reminded(mei)
+    first, later = mei.orders(shop.now + MINUTE, "order-1"), mei.orders(shop.now + HOUR, "order-2")
+    shop.hears(later)
+    assert shop.order("order-2").won_by is not None
+    shop.takes(first, shop.now + MINUTE)
+    assert shop.order("order-2").won_by is None
+    assert shop.order("order-1").won_by == shop.reminders(mei)[0].id
+
+
+def test_an_alias_of_a_shared_device_joins_no_two_users() -> None:
+    shop = Shop(OPENS)
+    mei, lan = Viewer("mei"), Viewer("lan")
+    shop.hears(mei.identifies(ENTERS))
+    stolen = {"type": "alias", "userId": lan.user_id, "previousId": mei.anonymous_id, "messageId": "alias-1"}
+    shop.hears(Said(ENTERS + MINUTE, (stolen,)))
+    records = shop.records()
+    assert records.find(lan.user_id) != records.find(mei.user_id)
+    assert shop.head(lan).refused_merges, "whoever asks sees that there was a claim"
+
+
 def test_a_first_order_brings_a_reminder_of_the_second_one() -> None:
     mei = Viewer("mei")
     shop = reminded(mei)

@@ -13,6 +13,7 @@ IdentityKind = Literal["user", "anonymous"]
 # Values that broken tracking code sends for "nobody"; one of them would merge thousands of people.
 NOBODY = frozenset(
     {"", "0", "-1", "null", "none", "nil", "undefined", "nan", "anonymous", "guest", "unknown", "false", "true"}
+    | {"00000000-0000-0000-0000-000000000000"}
 )
 MAX_IDENTITY_CHARACTERS = 256
 

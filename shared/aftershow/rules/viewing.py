@@ -122,7 +122,10 @@ def _fold_people(outcome: Outcome, known: Known, viewer: str, listed: list[Event
     group = _People(dict(known.heads))
     for event in listed:
         for link in event.links:
-            _join(group, viewer, event, link.viewer, Identity(kind=link.kind, value=link.value), stated=link.stated)
+            # An alias of two user ids says that they are one person; an alias of a device that another user had says
+            # nothing about that user.
+            stated = link.stated and link.kind == "user"
+            _join(group, viewer, event, link.viewer, Identity(kind=link.kind, value=link.value), stated=stated)
     for event in facts:
         _fold_fact(outcome, known, group, viewer, event)
     for name, head in group.heads.items():
@@ -137,7 +140,7 @@ def _join(group: _People, viewer: str, event: Event, other: str, identity: Ident
     one, another = group.leading(viewer, own), group.leading(other, identity)
     if one.viewer == another.viewer:
         return
-    # A shared device carries two users' ids in turn: only a stated alias joins two users.
+    # A shared device carries two users' ids in turn: only an alias of both joins two users.
     both_users = one.viewer.startswith("u") and another.viewer.startswith("u")
     merged = None if both_users and not stated else people.merge(one, another)
     if merged is None:

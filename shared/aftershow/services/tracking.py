@@ -112,10 +112,19 @@ def _attribute(ports: Ports, key: Key) -> None:
     )  # fmt: skip
     noted = order.model_copy(update={"won_by": won.id})
     index = keys.viewer_orders(order.viewer, order.at or 0, order.order)
-    ports.store.commit(
-        [rows.put(ports, after, reading.rows[won.id]), Put(item.key, noted.body(), item.version, index=index)]
-    )
+    puts = [rows.put(ports, after, reading.rows[won.id]), Put(item.key, noted.body(), item.version, index=index)]
+    ports.store.commit(puts + _released(ports, won.feedback.order))
     ports.log.info("won back", orders=1)
+
+
+def _released(ports: Ports, order_id: str | None) -> list[Put]:
+    """A later order gives its reminder up to an earlier one that became known after it."""
+    item = ports.store.get(keys.order(order_id)) if order_id else None
+    if item is None:
+        return []
+    order = Order.read(item.body).model_copy(update={"won_by": None})
+    index = keys.viewer_orders(order.viewer or "", order.at or 0, order.order)
+    return [Put(item.key, order.body(), item.version, index=index)]
 
 
 def click(token: str, ports: Ports) -> Page:
