@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from infra.local import runs
-from infra.local.building import KIB, BuildError, packages
+from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
@@ -156,19 +156,26 @@ def explain(
 
 
 @app.command()
-def build() -> None:
+def build(
+    here: Annotated[
+        bool,
+        typer.Option("--here", help="For this machine's processor: sam local, the deployed tests."),
+    ] = False,
+) -> None:
     """Build what goes to Lambda into .aws-sam/build: sam build, bytecode that is valid there, sizes. Then: sam deploy.
 
     Needs Python 3.13, the runtime's version; the SAM CLI is installed into .aftershow/tools.
     """
     with _refusing(ToolError, BuildError):
-        weighed = packages(built())
+        folder = built(this_architecture() if here else ARCHITECTURE)
+    weighed = packages(folder)
     for each in weighed:
         _console().print(
             f"{each.name:20} {each.size_bytes / KIB:10,.0f} KiB of at most {each.limit_bytes / KIB:8,.0f}",
             markup=False,
             highlight=False,
         )
+    _console().print(f"built into {folder.relative_to(ROOT)}", markup=False, highlight=False)
     heavy = [each.name for each in weighed if each.too_heavy]
     if heavy:
         _refuse(f"too heavy: {', '.join(heavy)}", FOUND_SOMETHING_WRONG)
