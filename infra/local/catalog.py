@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,16 +45,40 @@ def _read(path: Path, kind: type[T]) -> T:
         raise CatalogError(f"{path.name}: " + "; ".join(lines)) from error
 
 
+def check() -> list[Playbook]:
+    """The playbooks, after a look at every file and at what they name. Raises CatalogError."""
+    listed, known = playbooks(), {template.name for template in templates()}
+    for playbook in listed:
+        missing = sorted({step.template for step in playbook.steps} - known)
+        if missing:
+            raise CatalogError(f"{playbook.id}.yaml: there is no template {', '.join(missing)}")
+    return listed
+
+
+def push(store: Store) -> int:
+    """Put playbooks and templates into a store, over what is there; returns how many items changed. Raises
+    CatalogError before anything is written."""
+    texts = {keys.playbook(playbook.id): playbook.body() for playbook in check()}
+    texts |= {keys.template(template.name): template.body() for template in templates()}
+    return sum(_put(store, key, body) for key, body in texts.items())
+
+
+def new_write_key(store: Store, source: str) -> str:
+    """A fresh write key for a source. It is told once: the store keeps its hash."""
+    key = secrets.token_urlsafe(24)
+    _put(store, keys.write_key(write_key_hash(key)), source)
+    return key
+
+
 def load(store: Store) -> None:
-    """Put the catalog of `infra/` into a store, over what is there. Raises CatalogError."""
-    for playbook in playbooks():
-        _put(store, keys.playbook(playbook.id), playbook.body())
-    for template in templates():
-        _put(store, keys.template(template.name), template.body())
+    """The catalog of a local run: playbooks, templates, and the local source's write key. Raises CatalogError."""
+    push(store)
     _put(store, keys.write_key(write_key_hash(LOCAL_SOURCE)), LOCAL_SOURCE)
 
 
-def _put(store: Store, key: Key, body: str) -> None:
+def _put(store: Store, key: Key, body: str) -> bool:
     known = store.get(key)
-    if known is None or known.body != body:
-        store.commit([Put(key, body, known.version if known else None)])
+    if known is not None and known.body == body:
+        return False
+    store.commit([Put(key, body, known.version if known else None)])
+    return True

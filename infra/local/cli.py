@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from infra.local import runs
+from infra.local import playbooks, runs
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
 from infra.local.page import render_page
@@ -36,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Win back the viewers of a live show who left without ordering. Start with: aftershow demo",
 )
+app.add_typer(playbooks.app, name="playbooks")
 
 
 class Locale(StrEnum):
