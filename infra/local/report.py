@@ -24,6 +24,7 @@ from infra.local.words import moment, money, phrase, share, word
 # The beginning of a long list; the page shows more of it, JSON all.
 TERMINAL_ROWS = 12
 REASONS_IN_A_ROW = 2
+REASONS_OF_ONE = 3
 # A long story keeps its beginning and its end.
 STORY_LINES = 24
 # `explain` tells all of it, up to a bound that no real person reaches.
@@ -73,6 +74,8 @@ def _parts(summary: Summary, locale: str) -> Iterator[RenderableType]:
         total = sum(reason.count for reason in summary.left_alone)
         heading = f"{word('why_alone', locale)} ({total} {unit})"
         yield _section(heading, _bars(summary.left_alone, total, locale))
+    if summary.non_orderers:
+        yield _section(_listed("non_orderers", len(summary.non_orderers), locale), _left(summary, locale))
     if summary.reminders:
         yield _section(_listed("reminders", len(summary.reminders), locale), _table(summary, locale))
     if summary.story:
@@ -125,6 +128,19 @@ def _bars(counts: Sequence[Count], whole: int, locale: str) -> RenderableType:
         bar.append(f" {share(count.count, whole)}", "dim")
         grid.add_row(Text(plain(word(count.code, locale))), f"{count.count:,}", bar)
     return grid
+
+
+def _left(summary: Summary, locale: str) -> RenderableType:
+    """Who did not order, the likeliest first."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    for code in ("viewer", "intent", "why", "reach"):
+        table.add_column(word(code, locale), overflow="fold", no_wrap=code in ("viewer", "intent", "reach"))
+    for one in summary.non_orderers[:TERMINAL_ROWS]:
+        intent = Text(f"{word(one.temperature, locale)} {one.intent}", _TONES.get(one.temperature, ""))
+        reach = Text(plain(word(one.unreachable or "yes", locale)), "dim" if one.unreachable else "green")
+        because = words.why(one.because[:REASONS_OF_ONE], locale)
+        table.add_row(Text(plain(one.viewer)), intent, Text(plain(because)), reach)
+    return table
 
 
 def _table(summary: Summary, locale: str) -> RenderableType:

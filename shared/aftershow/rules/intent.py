@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from aftershow.model.engagements import Engagement, Kind, Reason, Score, Temperature
 
 VERSION = "prior-1"
-BIAS = -2.6
-HOT_FROM = 60
-CONSIDERING_FROM = 25
+BIAS = -2.4
+# Signs go together (who checks out has clicked), so their sum is shrunk: many of them must not claim certainty.
+SHRINK = 0.6
+# Where the groups are told apart: about one in three, and one in six.
+HOT_FROM = 35
+CONSIDERING_FROM = 18
 MAX_REASONS = 5
 
 # Per kind: the word for it, the weight of log(1 + count), and the count beyond which more says nothing new.
@@ -53,10 +56,11 @@ MAX_MINUTES = 120
 def score(engagement: Engagement) -> Score:
     """Score one engagement."""
     terms = sorted(_terms(engagement), key=lambda term: (-abs(term[2]), term[0]))
-    total = BIAS + sum(weight for _, _, weight in terms)
+    total = BIAS + SHRINK * sum(weight for _, _, weight in terms)
     intent = round(100 / (1 + math.exp(-total)))
     reasons = tuple(
-        Reason(code=code, amount=amount, points=round(weight * 10)) for code, amount, weight in terms[:MAX_REASONS]
+        Reason(code=code, amount=amount, points=round(SHRINK * weight * 10))
+        for code, amount, weight in terms[:MAX_REASONS]
     )
     return Score(version=VERSION, intent=intent, temperature=temperature(intent), reasons=reasons)
 
