@@ -47,6 +47,10 @@ class _JsonLog:
 
         self._logger = Logger(service="aftershow")
 
+    def begin(self, request_id: str) -> None:
+        """From here on lines belong to this invocation."""
+        self._logger.append_keys(function_request_id=request_id)
+
     def info(self, message: str, **fields: object) -> None:
         """What happened."""
         self._logger.info(message, extra=fields)
@@ -64,7 +68,10 @@ def on_lambda(handle: Handle) -> Callable[[dict[str, Any], Any], Any]:
         gc.enable()
 
     def handler(event: dict[str, Any], context: Any) -> Any:
-        return handle(event, context, aws_ports())
+        ports = aws_ports()
+        if isinstance(ports.log, _JsonLog):
+            ports.log.begin(context.aws_request_id)
+        return handle(event, context, ports)
 
     return handler
 

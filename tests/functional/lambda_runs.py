@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import logging
 import os
 import sys
 from typing import Any
@@ -26,7 +25,6 @@ from tests.functional.moto_shop import SERVICES, TEMPLATE, Context, environment_
 ARN = "arn:aws:sqs:eu-central-1:123456789012:"
 PROFILE = {"type": "identify", "userId": "lan", "traits": {"email": "lan@example.com"}, "writeKey": "local"}
 _NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo")
-_OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "taskName"}
 _network: list[object] = []
 CHANGED = json.dumps({"kind": "OrderChanged", "viewer": "v", "key": "order#none"})
 
@@ -73,19 +71,8 @@ def initialised(function: Function, variables: dict[str, str]) -> tuple[Any, int
     return loaded(function), len(_network) - before
 
 
-class Printed(logging.Handler):
-    """What Lambda's own formatter makes of a log line: JSON, with the fields beside the message."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print a line."""
-        fields = {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
-        line = {"level": record.levelname, "message": record.getMessage(), **fields}
-        sys.stdout.write(json.dumps(line) + "\n")
-
-
 def main() -> None:
     """All functions, in the template's order."""
-    logging.getLogger("aftershow").addHandler(Printed())
     sys.addaudithook(lambda name, what: _network.append(what) if name in _NETWORK_EVENTS else None)
     own = dict(os.environ)  # noqa: TID251
     template = read_template(TEMPLATE, {"DueShards": "2"})

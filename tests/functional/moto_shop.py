@@ -70,6 +70,8 @@ class Context:
 
     seconds: float = 60
 
+    aws_request_id = "request-1"
+
     def get_remaining_time_in_millis(self) -> int:
         """As if the invocation had just begun."""
         return int(self.seconds * 1000)

@@ -322,4 +322,5 @@ def test_the_runtime_makes_working_handlers_from_the_environment() -> None:
     assert {line["message"] for line in logged} >= {"ingested", "scored", "published", "released", "dropped"}
     for line in logged:
         assert line["level"] == "INFO"
+        assert line["function_request_id"]
         assert "lan@example.com" not in str(line)
