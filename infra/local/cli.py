@@ -20,7 +20,8 @@ from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_a
 from infra.local.building import build as built
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
-from infra.local.telling import explanation, run_json, story, summary
+from infra.local.stories import story
+from infra.local.telling import explanation, run_json, summary
 from infra.local.tools import ToolError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,9 @@ DataOption = Annotated[
 JsonOption = Annotated[
     str | None, typer.Option("--json", help="Also write everything as JSON to this file; - is standard output.")
 ]
-HtmlOption = Annotated[Path | None, typer.Option("--html", help="Also write the report as one self-contained page.")]
+HtmlOption = Annotated[
+    str | None, typer.Option("--html", help="Also write the report as one self-contained page; - is standard output.")
+]
 LocaleOption = Annotated[Locale, typer.Option("--locale", help="Language of the report.")]
 DEFAULT_DATA = ROOT / ".aftershow" / "local.db"
 
@@ -82,16 +85,10 @@ def demo(
     The show is synthetic and says so; every decision is made by the same code that runs in Lambda. Afterwards:
     aftershow explain VIEWER, with a viewer id from the report.
     """
+    _check_writable(json_file, html)
     with _refusing(runs.CannotRun), _progress("Playing the show") as report:
         run = runs.demo(viewers, seed, days, data, report)
-    records = run.records()
-    told = summary(records, run.tally, run.begins_at, synthetic=True)
-    _write_json(json_file, run_json(records, run.tally, synthetic=True))
-    if html is not None:
-        _write(html, render_page(told, locale.value))
-    if json_file != "-":
-        print_report(told, locale.value, _console())
-    run.close()
+    _tell(run, json_file, html, locale, synthetic=True)
 
 
 @app.command()
@@ -113,17 +110,13 @@ def replay(
     segment: NDJSON of Segment messages, one message or batch a line. online-retail: invoices of the UCI Online Retail
     data; its customers have no addresses, so what the playbooks would have sent goes to files.
     """
+    _check_writable(json_file, html)
     with _refusing(runs.CannotRun), _progress("Replaying") as report:
         run = runs.replay(files, format_.value, data, report)
-    records = run.records()
-    _write_json(json_file, {**run_json(records, run.tally, synthetic=False), "input": run.read})
-    told = summary(records, run.tally, run.begins_at, synthetic=False)
-    if html is not None:
-        _write(html, render_page(told, locale.value))
-    if json_file != "-":
-        print_report(told, locale.value, _console())
+    _tell(run, json_file, html, locale, synthetic=False)
     _err().print(runs.sentence(run.read), markup=False, highlight=False)
-    run.close()
+    for place in run.unreadable:
+        _err().print(f"not read: {place}", markup=False, highlight=False)
     if run.read.get("broken"):
         raise typer.Exit(FOUND_SOMETHING_WRONG)
 
@@ -139,8 +132,13 @@ def explain(
     locale: LocaleOption = Locale.EN,
 ) -> None:
     """Tell everything that is known about a viewer: what they did, every decision with its reason and trace, points."""
+    if not viewer.strip():
+        _refuse("explain needs a viewer", ASKED_WRONGLY)
+    _check_writable(json_file)
     with _refusing(runs.CannotRun):
         run = runs.opened(data)
+    if not run.complete:
+        _err().print("this state is of a run that was interrupted", markup=False, highlight=False)
     records = run.records()
     human = records.find(viewer)
     if human is None:
@@ -150,9 +148,12 @@ def explain(
             FOUND_SOMETHING_WRONG,
         )
     told = explanation(records, human)
-    _write_json(json_file, told)
-    if json_file != "-":
+    if json_file == "-":
+        sys.stdout.write(_json(told))
+    else:
         print_story(story(records, human), told, locale.value, _console())
+        if json_file is not None:
+            Path(json_file).write_text(_json(told), encoding="utf-8")
     run.close()
 
 
@@ -228,21 +229,43 @@ def _progress(title: str) -> Any:
         yield report
 
 
-def _write_json(file: str | None, value: object) -> None:
-    if file is None:
-        return
-    text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+def _tell(run: runs.Run, json_file: str | None, html: str | None, locale: Locale, *, synthetic: bool) -> None:
+    """The report, and what else is asked for; what goes to standard output takes the report's place there."""
+    records = run.records()
+    told = summary(records, run.tally, run.begins_at, synthetic=synthetic)
+    if "-" not in (json_file, html):
+        print_report(told, locale.value, _console())
+    if json_file is not None:
+        more = {"input": {**run.read, "unreadable": run.unreadable}} if run.read else {}
+        _put(json_file, _json({**run_json(records, run.tally, synthetic=synthetic), **more}))
+    if html is not None:
+        _put(html, render_page(told, locale.value))
+    run.close()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def _put(file: str, text: str) -> None:
     if file == "-":
         sys.stdout.write(text)
     else:
-        _write(Path(file), text)
+        Path(file).write_text(text, encoding="utf-8")
 
 
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        _refuse(f"{file}: {error.strerror}", ASKED_WRONGLY)
+def _check_writable(*files: str | None) -> None:
+    """Before a run that takes a while, not after it."""
+    if files.count("-") > 1:
+        _refuse("only one of --json and --html can be standard output", ASKED_WRONGLY)
+    for file in files:
+        if file is None or file == "-":
+            continue
+        try:
+            with Path(file).open("a", encoding="utf-8"):
+                pass
+        except OSError as error:
+            _refuse(f"{file or 'the file without a name'} can't be written: {error.strerror}", ASKED_WRONGLY)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,6 @@ def _page_rows(summary: Summary, locale: str) -> dict[str, Any]:
             "class": word(row.message_class, locale),
             "when": moment(row.at, row.zone, locale),
             "zone": row.zone,
-            "subject": row.subject,
         }
         for row in summary.messages[:PAGE_ROWS]
     ]

@@ -54,7 +54,7 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
         about = " / ".join(part for part in (one["playbook"], one["about"]) if part)
         alone.add_row(Text(plain(about)), Text(plain(word(one["reason"], locale))))
     if told["left_alone"]:
-        console.print(_section(word("why_alone", locale), alone))
+        console.print(_section(word("no_more", locale), alone))
     points = told["points"]
     counts = {"earned": points["earned"], "reversed": points["reversed"], "balance_sum": points["balance"]}
     console.print(_section(word("points", locale), _figures(locale, **counts)))

@@ -6,6 +6,7 @@ next of them; any other file is left alone.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,8 +29,9 @@ from infra.local.wire import Request
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
 MADE_BY = "made by"
+COMPLETE = "complete"
 _DISPOSABLE = ("demo", "replay")
-# Show clients batch their events, so a thousand shards would only be asked in vain: a small shop needs few.
+# Every tick asks each shard: a local run has too few reminders to need many.
 _COMMON = {"DueShards": "8", "BaseUrl": "https://aftershow.example.com", "PostalAddress": "1 Example Road, Hangzhou"}
 # Reminders of the last events fall due in the days after them.
 DAYS_AFTER_REPLAY = 7
@@ -50,11 +52,18 @@ class Run:
     begins_at: int
     # What a reader of recorded files counted.
     read: dict[str, int] = field(default_factory=dict)
+    # File, line and reason of the first lines that could not be read.
+    unreadable: list[str] = field(default_factory=list)
 
     @property
     def tally(self) -> Counter[str]:
         """What the functions logged, summed."""
         return self.host.tally
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.state.note(COMPLETE) is not None
 
     def records(self) -> Records:
         """What the state holds now."""
@@ -84,6 +93,7 @@ def demo(viewers: int, seed: int, days: int, data: Path, progress: Progress) -> 
         progress(0.7 * delivered + 0.3 * (now - begins) / (ends - begins), f"Playing {_day(now, begins)}")
 
     _play(run, chain([first], requests), ends, audience, on_progress)
+    run.state.keep_note(COMPLETE, "yes")
     progress(1.0, "Played")
     return run
 
@@ -116,11 +126,13 @@ def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress) -> 
 
     refused = _play(run, counted(), None, None, on_progress, lenient=True)
     _play(run, (), last[0] + DAYS_AFTER_REPLAY * DAY_MS, None, on_progress)
+    run.state.keep_note(COMPLETE, "yes")
     progress(1.0, "Replayed")
     counts = {"lines": report.lines, "broken": report.broken, "requests": sent[0], "refused_requests": refused}
     if isinstance(report, RetailReport):
         counts |= {"invoices": report.invoices, "cancellations": report.cancellations, "skipped": report.skipped}
     run.read = counts
+    run.unreadable = [f"{one.file}, line {one.line}: {one.why}" for one in report.listed]
     return run
 
 
@@ -168,6 +180,7 @@ def _fresh(data: Path, maker: str, parameters: Mapping[str, str], seed: int, sta
     for name, value in parameters.items():
         state.keep_note(f"parameter {name}", value)
     folder = data.with_name(f"{data.stem}-messages")
+    shutil.rmtree(folder, ignore_errors=True)
     host = LocalHost(TEMPLATE, state, parameters=parameters, seed=seed, start_at=start_at, folder=folder)
     try:
         catalog.load(host.store)

@@ -74,7 +74,6 @@ class MessageRow:
     message_class: str
     at: int
     zone: str
-    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Ledger:
 class Summary:
     """A show and the days after it.
 
-    `funnel` goes from many to few: watched, no_order, almost_bought, reachable, reminded, clicked,
+    `funnel` counts people, each step by itself: watched, no_order, almost_bought, reachable, reminded, clicked,
     won_back. `left_alone` says of the non-orderers without a message why that is so.
     Where there was no show (`viewers` 0: orders only) the funnel is empty, and `customers` and `orders` say how much
     there was. `playbooks` gives the operators' titles by playbook id and locale.

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aftershow.model.engagements import Engagement, Kind, Temperature
+from aftershow.model.engagements import Engagement
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.ledger import ISSUED
-from aftershow.model.orders import Order
-from aftershow.model.reminders import Reminder, Step
+from aftershow.model.reminders import Reminder
 from aftershow.rules.intent import score
-from aftershow.rules.planning import address_of, attributed_show, choose_channel, plan, zone_of
+from aftershow.rules.planning import EXPIRED, address_of, attributed_show, choose_channel, plan
 from aftershow.rules.viewing import lead
 from infra.local.records import Human, Records
 from infra.local.report import STORY_LINES
+from infra.local.stories import SHORT_ID, because, planned_because, story
 from infra.local.summary import (
-    Because,
     Count,
     Events,
     Ledger,
@@ -27,18 +25,14 @@ from infra.local.summary import (
     NonOrderer,
     ReminderRow,
     Story,
-    StoryLine,
     Summary,
 )
-
-# As much of a viewer id as a person can compare; `explain` takes it.
-SHORT_ID = 10
-_WARMTH: Mapping[Temperature, int] = {"hot": 2, "considering": 1, "cold": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """A person who was in a show, as the show's end found them."""
+    """A person who was in a show: their warmest engagement as it is known now, and whether they ordered in the first
+    show that they were in, before it was over."""
 
     human: Human
     engagement: Engagement
@@ -52,8 +46,7 @@ class Watcher:
 
 
 def watchers(records: Records) -> list[Watcher]:
-    """Everybody who was in a show, with their warmest engagement; `ordered`: in a show that they were in, before it
-    was over."""
+    """Everybody who was in a show."""
     found: list[Watcher] = []
     for human in records.humans.values():
         engagements = records.engagements_of(human)
@@ -66,11 +59,16 @@ def watchers(records: Records) -> list[Watcher]:
 
 
 def _ordered_in_show(records: Records, human: Human, engagements: Mapping[str, Engagement]) -> bool:
-    for order in human.head.recent_orders if human.head else ():
-        show = records.shows.get(attributed_show(order, engagements.values()) or "")
-        if show is not None and f"show#{show.show}" in engagements and order.at <= (show.closed_at or records.now):
-            return True
-    return False
+    """In the first show: whoever was reminded of it and orders in the next one was won back."""
+    shows = [show for one in engagements.values() if (show := records.shows.get(one.show or ""))]
+    first = min(shows, key=lambda show: (show.closed_at or records.now, show.show), default=None)
+    if first is None or human.head is None:
+        return False
+    closed_at = first.closed_at or records.now
+    return any(
+        order.at <= closed_at and attributed_show(order, engagements.values()) == first.show
+        for order in human.head.recent_orders
+    )
 
 
 def events(tally: Mapping[str, int]) -> Events:
@@ -205,15 +203,10 @@ def _why_alone(records: Records, one: Watcher) -> str:
         return unreachable
     rows = sorted(one.reminders, key=lambda row: (row.outcome_at or 0, row.id))
     if rows:
-        return rows[-1].reason or "open"
+        return rows[-1].reason or "planned_already"
     person = records.person(one.human)
     reasons = [left.reason for left in plan(person, records.shop, records.now).left_alone] if person else []
     return reasons[0] if reasons else "no_playbook"
-
-
-def because(engagement: Engagement) -> tuple[Because, ...]:
-    """The reasons of an engagement's score."""
-    return tuple(Because(reason.code, reason.amount) for reason in score(engagement).reasons)
 
 
 def _non_orderers(records: Records, left: Iterable[Watcher]) -> Iterator[NonOrderer]:
@@ -230,14 +223,13 @@ def _non_orderers(records: Records, left: Iterable[Watcher]) -> Iterator[NonOrde
 
 def _reminder_rows(records: Records) -> Iterator[ReminderRow]:
     for row in records.reminders:
-        human = records.of_viewer(row.viewer)
-        engagement = records.engagements_of(human).get(row.about) if human else None
+        temperature, reasons = planned_because(row)
         yield ReminderRow(
             viewer=row.viewer[:SHORT_ID],
             playbook=row.playbook,
             channel=row.channel,
-            temperature=score(engagement).temperature if engagement else "",
-            because=because(engagement) if engagement else (Because("first_order"),),
+            temperature=temperature,
+            because=reasons,
             due=row.due,
             zone=row.zone,
             outcome=row.outcome,
@@ -271,117 +263,13 @@ def _best_story(records: Records, people: Iterable[Watcher]) -> Story | None:
     return story(records, max(told, key=richness).human) if told else None
 
 
-def story(records: Records, human: Human) -> Story:
-    """A person's time line, oldest line first."""
-    engagements = records.engagements_of(human)
-    newest = max(engagements.values(), key=lambda one: one.last_at, default=None)
-    zone = zone_of(human.head, newest, records.settings) if human.head else records.settings.shop_zone
-    lines = [
-        *(line for one in engagements.values() for line in _of_engagement(records, one)),
-        *_of_head(human),
-        *(line for row in records.reminders_of(human) for line in _of_reminder(row, engagements.get(row.about))),
-        *(line for order in records.orders_of(human) for line in _of_order(order)),
-        *_of_ledger(records, human),
-    ]
-    return Story(human.viewer[:SHORT_ID], zone, tuple(sorted(lines, key=lambda line: line.at)))
-
-
-def _of_engagement(records: Records, engagement: Engagement) -> Iterator[StoryLine]:
-    show = records.shows.get(engagement.show or "")
-    title = (show.text("title") if show else None) or engagement.about
-    yield StoryLine(engagement.first_at, "entered", detail=title)
-    minutes = (engagement.watch_seconds or 0) // 60
-    for line in engagement.cart_lines().values():
-        yield StoryLine(line.at, "added", line.quantity, line.name or "")
-    counts = engagement.counts()
-    asked = [Because(kind.name.lower(), counts[kind]) for kind in counts if kind >= Kind.ASKED_PRICE]
-    yield StoryLine(
-        engagement.last_at,
-        "left",
-        because=((Because("watched_minutes", minutes), *asked) if minutes else tuple(asked)),
-    )
-    if show is not None and show.closed_at is not None:
-        scored = score(engagement)
-        yield StoryLine(
-            show.closed_at,
-            "show_ended",
-            because=(Because(f"intent_{scored.temperature}", scored.intent), *because(engagement)),
-        )
-
-
-def _of_head(human: Human) -> Iterator[StoryLine]:
-    head = human.head
-    if head is None:
-        return
-    if "email" in head.traits:
-        yield StoryLine(head.traits["email"].at, "identified")
-    # One statement may stand for several of a person's identities: it is told once.
-    statements = {said.id: (scope, said) for scope, origins in head.consent.items() for said in origins.values()}
-    for scope, said in statements.values():
-        code = "consented" if said.state == "granted" else "withdrawn"
-        yield StoryLine(said.at, code, detail=said.source or "", because=tuple(map(Because, scope.split(":"))))
-
-
-def _of_reminder(row: Reminder, engagement: Engagement | None) -> Iterator[StoryLine]:
-    for step in row.trace:
-        if step.code == "planned":
-            reasons = because(engagement) if engagement else (Because("first_order"),)
-            yield StoryLine(step.at, "planned", detail=f"{row.playbook} / {row.step}", because=reasons)
-        else:
-            yield _of_step(step)
-
-
-# How the time solver writes down what it found: moment zone: how (hours, why).
-_SOLVED = re.compile(r"^(\S+) \S+: (at once|moved from \S+) \(([^,)]*)(?:, ([^)]*))?\)$")
-_CODED = {
-    "at once": "at_once",
-    "any hour": "any_hour",
-    "in active hours": "in_active_hours",
-    "no active hour is allowed": "no_active_hour",
-    "no active hour before the deadline": "no_active_hour",
-}
-
-
-def _of_step(step: Step) -> StoryLine:
-    """A line of a reminder's trace, with codes in the place of English words where there are some."""
-    if step.code == "channel":
-        channel, _, passed = step.detail.partition(" ")
-        return StoryLine(step.at, step.code, detail=passed, because=(Because(channel),))
-    if step.code == "claimed":
-        return StoryLine(step.at, step.code, detail="" if step.detail == "attempt 1" else step.detail)
-    solved = _SOLVED.match(step.detail)
-    if solved is None:
-        return StoryLine(step.at, step.code, detail=step.detail)
-    hours = _CODED.get(solved[3], solved[3])
-    words = (_CODED.get(solved[2], ""), hours, _CODED.get(solved[4] or "", ""))
-    return StoryLine(
-        step.at,
-        step.code,
-        detail=solved[1][:16].replace("T", " "),
-        because=tuple(Because(word) for word in words if word),
-    )
-
-
-def _of_order(order: Order) -> Iterator[StoryLine]:
-    if order.at is not None and order.hash is not None:
-        yield StoryLine(order.at, "order_completed", detail=f"{order.minor / 100:.2f} {order.currency}")
-    for refund in order.refunds:
-        yield StoryLine(refund.at, "refunded", detail=f"{refund.minor / 100:.2f} {order.currency}")
-    if order.cancelled is not None:
-        yield StoryLine(order.cancelled.at, "order_cancelled")
-
-
-def _of_ledger(records: Records, human: Human) -> Iterator[StoryLine]:
-    for entry in records.entries_of(human):
-        code = "points_earned" if entry.points >= 0 else "points_reversed"
-        yield StoryLine(entry.at, code, abs(entry.points), because=(Because(entry.reason.replace(" ", "_")),))
-
-
 def explanation(records: Records, human: Human) -> dict[str, Any]:
     """Everything known about a person, with every decision, its reason and its trace."""
     person = records.person(human)
     head = human.head
     engagements = records.engagements_of(human, shows_only=False)
+    # Who got a message about a show was not too late for it.
+    written_to = {(row.playbook, row.about) for row in records.reminders_of(human) if row.sent_at is not None}
     decided = plan(person, records.shop, records.now) if person else None
     accounts = [account for account in records.accounts if account.viewer in human.members]
     return {
@@ -401,6 +289,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         "left_alone": [
             {"playbook": one.playbook, "about": one.about, "reason": one.reason}
             for one in (decided.left_alone if decided else ())
+            if one.reason != EXPIRED or (one.playbook, one.about) not in written_to
         ]
         or ([] if head else [{"playbook": None, "about": None, "reason": "no_identity"}]),
         "points": {

@@ -264,3 +264,33 @@ def assert_last_word(meanwhile: Meanwhile, shop: Shop, viewer: Viewer, reasons: 
         assert first.outcome in {"delivered", "unknown"}
     assert all(row.claimed_at is None and row.reason in reasons for row in others)
     assert shop.left_over() == {}
+
+
+def test_an_opt_out_outlasts_a_consent_stamped_by_a_clock_that_runs_ahead() -> None:
+    mei = Viewer("mei")
+    shop = Shop(OPENS)
+    shop.hears(ANNOUNCED, *almost_buys(mei, SHOW, ENTERS))
+    ahead = mei.consents(ENTERS + 20 * HOUR)
+    shop.takes(ahead, ENTERS + 9 * MINUTE)
+    shop.hears(SHOW.ended(ENDS))
+    shop.until(ENDS + 30 * MINUTE)
+    assert len(shop.mails) == 1
+    assert shop.unsubscribes(shop.mails[0]).status == 200
+    shop.until(ENDS + 5 * DAY)
+    assert len(shop.mails) == 1
+
+
+def test_an_order_stops_reminders_of_somebody_whose_clock_runs_ahead() -> None:
+    """Her client stamps her visit three hours late; the shop's server stamps her order."""
+    mei = Viewer("mei")
+    shop = Shop(OPENS)
+    shop.hears(ANNOUNCED)
+    for said in almost_buys(mei, SHOW, ENTERS + 3 * HOUR):
+        shop.takes(said, said.at - 3 * HOUR)
+    shop.hears(SHOW.ended(ENDS))
+    shop.until(ENDS + 30 * MINUTE)
+    assert len(shop.mails) == 1, "she is reminded all the same"
+    shop.hears(mei.orders(ENDS + HOUR, "order-1"))
+    shop.until(ENDS + 5 * DAY)
+    assert len(shop.mails) == 1
+    assert shop.reminders(mei, "hot-replay")[-1].reason == "ordered"

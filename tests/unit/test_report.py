@@ -123,7 +123,7 @@ def sample(reminders: int = 30) -> Summary:
             for number in range(60)
         ),
         reminders=tuple(reminder(number, *ENDS[number % 7]) for number in range(reminders)),
-        messages=(MessageRow("u0042kq7m3x", "email", "marketing", END + MINUTE_MS, SHANGHAI, "您的茶"),),
+        messages=(MessageRow("u0042kq7m3x", "email", "marketing", END + MINUTE_MS, SHANGHAI),),
         story=STORY,
         playbooks={
             "tonight": {"en": "Tonight", "zh-CN": "今晚就提醒"},
@@ -144,7 +144,7 @@ def nasty() -> Summary:
         left_alone=(Count(NASTY, 1),),
         reminders=(row,),
         non_orderers=(NonOrderer(NASTY, NASTY, 1, (Because(NASTY),), NASTY),),
-        messages=(MessageRow(NASTY, NASTY, NASTY, END, SHANGHAI, NASTY),),
+        messages=(MessageRow(NASTY, NASTY, NASTY, END, SHANGHAI),),
         story=Story(NASTY, SHANGHAI, (StoryLine(END, NASTY, None, NASTY),)),
     )
 

@@ -9,15 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 
 from aftershow.ports.channels import Accepted, Ambiguous, Answer, Declined, Outgoing
 
-# SES v2 SendEmail's errors (API reference): retry later, in seconds; or never again.
-_AGAIN_AFTER = {"TooManyRequestsException": 60, "LimitExceededException": 3600, "SendingPausedException": 3600}
-_NEVER = {
-    "AccountSuspendedException": "account_suspended",
-    "BadRequestException": "bad_request",
-    "MailFromDomainNotVerifiedException": "sender_not_verified",
-    "MessageRejected": "message_rejected",
-    "NotFoundException": "not_found",
-}
+# SES v2 SendEmail's errors (API reference). Never again: what is wrong with this message. Throttled: soon again.
+# Everything else that is refused is the owner's to mend (rights, sender, quota, a paused account): hourly, until the
+# reminder's deadline.
+_NEVER = {"BadRequestException": "bad_request", "MessageRejected": "message_rejected"}
+_THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
+_THROTTLED_AGAIN_SECONDS, _MENDED_AGAIN_SECONDS = 60, 3600
 _FIRST_SERVER_ERROR = 500
 
 
@@ -65,8 +62,10 @@ class SesChannel:
 def _refusal(error: ClientError) -> Answer:
     code = error.response["Error"]["Code"]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _AGAIN_AFTER:
-        return Declined(code, again_after_seconds=_AGAIN_AFTER[code])
+    if code in _THROTTLED:
+        return Declined(code, again_after_seconds=_THROTTLED_AGAIN_SECONDS)
     if status >= _FIRST_SERVER_ERROR:
         return Ambiguous(code)
-    return Declined(_NEVER.get(code, code))
+    if code in _NEVER:
+        return Declined(_NEVER[code])
+    return Declined(code, again_after_seconds=_MENDED_AGAIN_SECONDS)

@@ -29,11 +29,6 @@ def about_show(show: str) -> str:
     return f"show#{show}"
 
 
-def about_day(day: str) -> str:
-    """The engagement's second half for a day (ISO date, UTC) outside shows."""
-    return f"day#{day}"
-
-
 def show_index(show: str, viewer: str) -> tuple[str, str]:
     """Where an engagement stands in the list of its show's viewers."""
     return show_shard(show, shard_of(viewer, SHOW_SHARDS)), viewer

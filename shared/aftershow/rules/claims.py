@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aftershow.model.instants import MINUTE, SECOND
+from aftershow.model.instants import MINUTE, SECOND, iso
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head, Send
 from aftershow.rules import timing
-from aftershow.rules.people import ring
+from aftershow.rules.people import latest_grant, ring
 from aftershow.rules.planning import may_use
 
 # A worker that comes to send later than this after its claim releases instead.
@@ -33,13 +33,6 @@ RECHECK = MINUTE
 # A provider that declines for now is asked at doubling intervals, up to this one (or its own word, where that is
 # longer), until the reminder's deadline: an outage of an evening must not cost a reminder that has days left.
 LONGEST_PAUSE_SECONDS = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Nothing to do: the message is old news."""
-
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +139,7 @@ def is_suppressed(address: Address | None, head: Head, reminder: Reminder) -> bo
         return True
     if reminder.message_class == "service":
         return False
-    scopes = (f"marketing:{reminder.channel}", "marketing:all")
-    granted = [said.at for scope in scopes for said in head.consent.get(scope, {}).values() if said.state == "granted"]
-    return max(granted, default=0) <= (address.suppressed_at or 0)
+    return latest_grant(head, reminder.channel) <= (address.suppressed_at or 0)
 
 
 def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
@@ -185,7 +176,7 @@ def _claim(reminder: Reminder, scene: Scene, owner: str, now: int) -> Claim:
     this = Send(at=now, reminder=reminder.id, channel=reminder.channel)
     name = reminder.message_class
     claimed = reminder.with_step(
-        now, "claimed", f"attempt {reminder.attempt + 1}", state="sending", owner=owner, attempt=reminder.attempt + 1,
+        now, "claimed", _grounds(reminder, scene.head), state="sending", owner=owner, attempt=reminder.attempt + 1,
         lease_until=now + LEASE, address=scene.address_hash, claimed_at=now,
     )  # fmt: skip
     head = scene.head.model_copy(
@@ -194,6 +185,13 @@ def _claim(reminder: Reminder, scene: Scene, owner: str, now: int) -> Claim:
     known = scene.known_address or Address(hashed=scene.address_hash, channel=reminder.channel)
     address = known.model_copy(update={"sends": {**known.sends, name: ring(known.sends.get(name, ()), (this,))}})
     return Claim(claimed, head, address)
+
+
+def _grounds(reminder: Reminder, head: Head) -> str:
+    """What the claim rests on, for whoever asks later why she got the message: a consent may be withdrawn by then."""
+    granted_at = latest_grant(head, reminder.channel) if reminder.message_class == "marketing" else 0
+    consent = f", consent of {iso(granted_at)}" if granted_at else ""
+    return f"attempt {reminder.attempt + 1}{consent}"
 
 
 def without_send(sends: dict[str, tuple[Send, ...]], reminder: Reminder) -> dict[str, tuple[Send, ...]]:

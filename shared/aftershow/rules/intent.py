@@ -62,7 +62,14 @@ def score(engagement: Engagement) -> Score:
         Reason(code=code, amount=amount, points=round(SHRINK * weight * 10))
         for code, amount, weight in terms[:MAX_REASONS]
     )
-    return Score(version=VERSION, intent=intent, temperature=temperature(intent), reasons=reasons)
+    # Every score has a reason, also that of somebody of whom nothing is known but that they came.
+    came = (Reason(code="only_came_in", points=0),)
+    return Score(version=VERSION, intent=intent, temperature=temperature(intent), reasons=reasons or came)
+
+
+def why(scored: Score) -> tuple[Reason, ...]:
+    """The reasons as they are told: what speaks for it, or else what speaks against it."""
+    return tuple(reason for reason in scored.reasons if reason.points > 0) or scored.reasons
 
 
 def temperature(intent: int) -> Temperature:

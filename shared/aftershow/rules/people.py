@@ -91,6 +91,13 @@ def may_be_written(head: Head, purpose: Purpose, channel: str) -> bool:
     return purpose == "service" or "granted" in states
 
 
+def latest_grant(head: Head, channel: str) -> int:
+    """The moment of the newest consent to marketing on a channel, whichever identity gave it; 0 where there is none."""
+    scopes = (f"marketing:{channel}", "marketing:all")
+    granted = [said.at for scope in scopes for said in head.consent.get(scope, {}).values() if said.state == "granted"]
+    return max(granted, default=0)
+
+
 def with_order(head: Head, order: Order) -> Head:
     """The head after an order that counts for the first time."""
     if order.at is None or order.currency is None:

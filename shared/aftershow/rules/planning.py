@@ -19,7 +19,7 @@ from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Head, RecentOrder
 from aftershow.rules import timing
-from aftershow.rules.intent import score
+from aftershow.rules.intent import score, why
 from aftershow.rules.people import may_be_written
 
 # An order that names no show belongs to the last show that its customer entered within a day.
@@ -114,10 +114,16 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
         if row != rows.get(_place(row)):
             result.rows.append(row)
     for row in person.reminders:
-        if row.state == "pending" and row.id not in wanted:
+        if row.state == "pending" and row.id not in wanted and not _still_open(row, shop):
             reason = reasons.get((row.playbook, row.about), "not_wanted")
             result.rows.append(row.ended(now, "cancelled", reason))
     return result
+
+
+def _still_open(row: Reminder, shop: Shop) -> bool:
+    """Whether a row's show looks open: whoever planned it knew of the end, this look at the catalog is older."""
+    show = shop.shows.get(row.show or "")
+    return show is not None and show.closed_at is None
 
 
 def _place(row: Reminder) -> tuple[str, str, str, int]:
@@ -156,14 +162,22 @@ def _show_occasion(person: Person, shop: Shop, playbook: Playbook, about: str, n
         else _ended_by(person, playbook, engagement, show)
         or (EXPIRED if now > show.closed_at + playbook.deadline else None)
     )  # fmt: skip
-    reasons = ", ".join(f"{one.code} {one.amount}" if one.amount is not None else one.code for one in scored.reasons)
-    why = f"{scored.temperature} {scored.intent}: {reasons}" if reasons else f"{scored.temperature} {scored.intent}"
-    yield _Occasion(playbook, about, show.closed_at, engagement.first_at, show, why, against)
+    reasons = ", ".join(one.code if one.amount is None else f"{one.code} {one.amount}" for one in why(scored))
+    words = f"{scored.temperature} {scored.intent}: {reasons}"
+    yield _Occasion(playbook, about, show.closed_at, _reference(engagement, show), show, words, against)
+
+
+def _reference(engagement: Engagement, show: Show) -> int:
+    """The start of the engagement. One that seems to begin after the show has a clock that runs ahead, or came for the
+    replay: orders are stamped by the shop, so the show's own start decides for it."""
+    if show.closed_at is None or engagement.first_at <= show.closed_at:
+        return engagement.first_at
+    return min(show.moment("started_at") or show.closed_at, show.closed_at)
 
 
 def _ended_by(person: Person, playbook: Playbook, engagement: Engagement, show: Show) -> str | None:
     head = person.head
-    ordered = ordered_in(person, show.show) or (head.last_order_at or 0) >= engagement.first_at
+    ordered = ordered_in(person, show.show) or (head.last_order_at or 0) >= _reference(engagement, show)
     if "order" in playbook.until and ordered:
         return "ordered"
     host = head.follows.get(show.text("host") or "")

@@ -161,7 +161,11 @@ def _fold_fact(outcome: Outcome, known: Known, group: _People, viewer: str, even
             outcome.dead.append((event, str(refused)))
             _note_conflict(outcome, known, event)
         return
+    joins = any(
+        known.heads.get(name) != group.heads.get(name) for name in (viewer, *(link.viewer for link in event.links))
+    )
     if isinstance(event.meaning, Aliased):
+        outcome.duplicates += not joins
         return
     head = group.leading(viewer, own)
     learnt = head
@@ -169,7 +173,7 @@ def _fold_fact(outcome: Outcome, known: Known, group: _People, viewer: str, even
     for origin in (viewer, *(link.viewer for link in event.links)):
         learnt = people.learn(learnt, origin, event)
     if learnt == head:
-        outcome.duplicates += 1
+        outcome.duplicates += not joins
         return
     group.put(learnt, *_what_changed(head, learnt))
 

@@ -21,14 +21,6 @@ MAX_ROWS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Versioned:
-    """A reminder row with the item it was read from."""
-
-    reminder: Reminder
-    item: Item
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """A person as stored."""
 

@@ -81,7 +81,7 @@ def score(message: Received, ports: Ports, *, remaining_seconds: float) -> None:
     for rejected in packed.rejected:
         tally.dead += dead_letters.file(ports, rejected.raw, rejected.reason, packed.source, packed.received_at)
     for event in intake.news:
-        shows.learn(ports, event)
+        tally.duplicates += not shows.learn(ports, event)
     for show, at in sorted(_last_seen(intake).items()):
         shows.touch(ports, show, at)
     late = _commit_units(ports, intake, tally, stop_at)

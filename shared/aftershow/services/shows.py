@@ -21,14 +21,14 @@ TOUCH_EVERY = MINUTE
 MAX_CLOSED_AT_ONCE = 25
 
 
-def learn(ports: Ports, event: Event) -> None:
-    """Take what an event says of its show: the newest word on each field counts."""
+def learn(ports: Ports, event: Event) -> bool:
+    """Take what an event says of its show: the newest word on each field counts. False where all of it was known."""
     news = event.meaning
     if not isinstance(news, ShowNews) or event.show is None:
-        return
+        return False
     show_id = event.show
 
-    def attempt() -> None:
+    def attempt() -> bool:
         item = ports.store.get(keys.show(show_id))
         before = Show.read(item.body) if item else Show(show=show_id)
         fields = dict(before.fields)
@@ -36,8 +36,9 @@ def learn(ports: Ports, event: Event) -> None:
             said = Stamped(value=value, at=event.at, id=f"{short_hash(event.id):016x}")
             fields[field] = said.newest(fields.get(field))
         _write(ports, item, before, before.model_copy(update={"fields": fields}))
+        return fields != before.fields
 
-    settle(ports, attempt)
+    return settle(ports, attempt)
 
 
 def touch(ports: Ports, show_id: str, at: int) -> None:

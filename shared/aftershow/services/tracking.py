@@ -19,7 +19,7 @@ from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Key, OutboxEvent, Put
 from aftershow.rules import feedback, links
-from aftershow.rules.people import with_consent
+from aftershow.rules.people import latest_grant, with_consent
 from aftershow.rules.planning import address_of
 from aftershow.services import pages, people, rows
 from aftershow.services.messages import Received, settle
@@ -170,21 +170,25 @@ def unsubscribe(token: str, ports: Ports) -> Page:
 
 
 def _opt_out(ports: Ports, target: links.LinkTarget) -> None:
-    found = _row(ports, target)
-    leading = people.leading_head(ports, target.viewer)
-    if found is None or leading is None:
-        return
-    (row, row_item), (head, head_item), now = found, leading, ports.now()
-    said = Consent(state="withdrawn", at=now, id=row.id, source="unsubscribe link")
-    opted_out = with_consent(head, head.viewer, f"marketing:{row.channel}", said)
+    found, leading = _row(ports, target), people.leading_head(ports, target.viewer)
+    if leading is None:
+        return  # Nobody to write to: the link's viewer is not known any more.
+    head, head_item = leading
+    channel = found[0].channel if found else "email"
+    # Later than every consent so far, also than one that was stamped by a clock that runs ahead.
+    at = max(ports.now(), 1 + latest_grant(head, channel))
+    said = Consent(state="withdrawn", at=at, id=target.reminder, source="unsubscribe link")
+    opted_out = with_consent(head, head.viewer, f"marketing:{channel}", said)
     changed = ViewerChanged(viewer=head.viewer, what=("consent",))
     event = OutboxEvent(changed.kind, changed.model_dump_json())
     puts = [Put(head_item.key, opted_out.body(), head_item.version, (event,))]
-    address = address_of(head, row.channel)
-    hashes = {row.address} | ({address_hash(ports.settings.address_secret, row.channel, address)} if address else set())
-    for hashed in sorted(filter(None, hashes)):
-        puts += _suppress(ports, hashed, row.channel, "opted_out", now)
-    heard = feedback.hear(row, "unsubscribed", now)
-    if heard != row:
-        puts.append(rows.put(ports, heard, row_item))
+    address = address_of(head, channel)
+    hashes = {address_hash(ports.settings.address_secret, channel, address)} if address else set()
+    if found is not None:
+        row, row_item = found
+        hashes |= {row.address} if row.address else set()
+        heard = feedback.hear(row, "unsubscribed", ports.now())
+        puts += [rows.put(ports, heard, row_item)] if heard != row else []
+    for hashed in sorted(hashes):
+        puts += _suppress(ports, hashed, channel, "opted_out", at)
     ports.store.commit(puts)
