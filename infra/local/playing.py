@@ -42,10 +42,6 @@ class Audience:
             for reaction in react(self.truth, message.address, message.time, self.source):
                 self._plan(message, reaction.kind, message.time + reaction.after_ms)
 
-    def next_at(self) -> int | None:
-        """When somebody will do something."""
-        return self.planned[0][0] if self.planned else None
-
     def act(self, host: LocalHost) -> None:
         """Do what is due."""
         while self.planned and self.planned[0][0] <= host.now:

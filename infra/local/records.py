@@ -11,7 +11,7 @@ from aftershow.model.base import Record
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import viewer_id
 from aftershow.model.ledger import ISSUED, Account, Entry
-from aftershow.model.orders import Order, UnnamedRefund
+from aftershow.model.orders import Order
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
@@ -86,11 +86,6 @@ class Records:
     def orders(self) -> list[Order]:
         """All named orders, tombstones included."""
         return self._all("orders", Order, prefix="order#")
-
-    @cached_property
-    def unnamed_refunds(self) -> list[UnnamedRefund]:
-        """Refunds that name no order."""
-        return self._all("orders", UnnamedRefund, prefix="refund#")
 
     @cached_property
     def accounts(self) -> list[Account]:

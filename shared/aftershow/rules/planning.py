@@ -14,7 +14,7 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.ids import reminder_id
 from aftershow.model.instants import DAY
 from aftershow.model.playbooks import PlannedStep, Playbook
-from aftershow.model.reminders import Reminder, Step
+from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Head, RecentOrder
@@ -341,8 +341,3 @@ def _moved(person: Person, shop: Shop, occasion: _Occasion, row: Reminder, now: 
     if moment.at is None:
         return row.ended(now, "skipped", moment.reason, moment.trace)
     return row.with_step(now, "moved", moment.trace, due=moment.at, zone=zone)
-
-
-def planned_step(row: Reminder) -> Step | None:
-    """The line of a row's story that says why it was planned."""
-    return next((step for step in row.trace if step.code == "planned"), None)

@@ -100,6 +100,7 @@ def _entry(wanted: Wanted, points: int, viewer: str, order: str, window_days: in
         legs=(Leg(account=f"viewer:{viewer}", points=points), Leg(account=ISSUED, points=-points)),
         reason=wanted.why,
         order=order,
+        corrects=None if wanted.kind == "earn" else f"order:{order}:earn",
     )
 
 
@@ -109,7 +110,7 @@ def unnamed(refund: UnnamedRefund) -> Entry:
     word = Amendment(id=refund.id, at=refund.at, minor=refund.minor)
     wanted = Wanted(f"refund:{refund.id}", word.at, str(word.minor), "refund without an order", "refund", word.minor)
     entry = _entry(wanted, points, refund.viewer, "", 0, refund.at)
-    return entry.model_copy(update={"order": None})
+    return entry.model_copy(update={"order": None, "corrects": None})
 
 
 def posted_to(account: Account, entry: Entry) -> Account:
