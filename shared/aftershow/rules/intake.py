@@ -212,7 +212,7 @@ def _context(raw: bytes) -> bytes:
 
 def _nothing(value: object) -> None:
     if not isinstance(value, NotANumber):
-        raise NotImplementedError
+        raise TypeError(type(value).__name__)
 
 
 def _judge_event(intake: Intake, kind: str | None, raw: bytes, now: int) -> None:
