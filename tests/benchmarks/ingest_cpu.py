@@ -21,6 +21,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -35,6 +36,8 @@ QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/BehaviourQueue"
 HEADERS = {"content-type": "application/json", "authorization": f"Basic {b64encode(b'local:').decode()}"}
 
 Handler = Callable[[dict[str, Any]], Any]
+# What the handler reads of Lambda's context.
+CONTEXT = SimpleNamespace(aws_request_id="request-1")
 
 
 class Stub(asyncio.Protocol):
@@ -204,7 +207,7 @@ def measure(port: int) -> dict[str, Any]:
     handler = app.handler
 
     def ours(event: dict[str, Any]) -> Any:
-        return handler(event, None)
+        return handler(event, CONTEXT)
 
     for size, times in SIZES.items():
         runtime.provide(request_of(size))
