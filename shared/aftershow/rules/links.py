@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from itsdangerous import BadSignature, URLSafeSerializer
-
 LinkKind = Literal["click", "unsubscribe"]
 
 
@@ -21,12 +19,16 @@ class LinkTarget:
 
 def sign(secret: str, kind: LinkKind, target: LinkTarget) -> str:
     """The token of a link."""
+    from itsdangerous import URLSafeSerializer  # paid where a link is signed or opened, not by every cold start
+
     token = URLSafeSerializer(secret, salt=kind).dumps([target.viewer, target.reminder, target.number])
     return token if isinstance(token, str) else token.decode()
 
 
 def read(secret: str, kind: LinkKind, token: str) -> LinkTarget | None:
     """What a token says; None where it was not signed here, for this kind of link."""
+    from itsdangerous import BadSignature, URLSafeSerializer
+
     try:
         viewer, reminder, number = URLSafeSerializer(secret, salt=kind).loads(token)
     except (BadSignature, ValueError, TypeError):
