@@ -19,7 +19,6 @@ from infra.local.words import LOCALES, WORDS, moment, money, phrase, share, word
 PAGE_ROWS = 200
 _TEMPLATE = Path(__file__).with_name("page.html.liquid")
 _TONES = frozenset(("hot", "considering", "cold"))
-_GOOD_ENDS = frozenset(("sent", "delivered"))
 
 
 def render_page(summary: Summary, locale: str) -> str:
@@ -112,7 +111,7 @@ def _page_rows(summary: Summary, locale: str) -> dict[str, Any]:
             "due": moment(row.due, row.zone, locale),
             "zone": row.zone,
             "end": words.ending(row, locale),
-            "good": row.outcome in _GOOD_ENDS,
+            "good": row.outcome in words.GOOD_ENDS,
         }
         for row in summary.reminders[:PAGE_ROWS]
     ]

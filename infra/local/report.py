@@ -31,7 +31,6 @@ STORY_LINES = 24
 MAX_EXPLAINED = 2_000
 _BAR_CELLS = 40
 _TONES = {"hot": "red", "considering": "yellow", "cold": "blue"}
-_GOOD_ENDS = frozenset(("sent", "delivered"))
 
 
 def print_report(summary: Summary, locale: str, console: Console) -> None:
@@ -148,7 +147,7 @@ def _table(summary: Summary, locale: str) -> RenderableType:
     for code in ("viewer", "playbook", "why", "due", "outcome"):
         table.add_column(word(code, locale), overflow="fold", no_wrap=code in ("playbook", "due"))
     for row in _some_of_each(summary.reminders):
-        good = row.outcome in _GOOD_ENDS
+        good = row.outcome in words.GOOD_ENDS
         warm = Text(plain(word(row.temperature, locale)), _TONES.get(row.temperature, ""))
         because = words.why(row.because[:REASONS_IN_A_ROW], locale)
         title = words.playbook_title(summary, row.playbook, locale)

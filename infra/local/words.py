@@ -14,6 +14,8 @@ from aftershow.model.money import display
 from infra.local.summary import Because, ReminderRow, StoryLine, Summary
 
 LOCALES = ("en", "zh-CN")
+# Outcomes that mean that the message left.
+GOOD_ENDS = frozenset(("sent", "delivered"))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # By code, in the order of LOCALES.

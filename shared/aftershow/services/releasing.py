@@ -47,16 +47,16 @@ def release(ports: Ports) -> Released:
 
 def _fill(ports: Ports, name: str, queue: str, now: int) -> tuple[int, list[int]]:
     """Fill one send queue; also the first due moment behind what was admitted, by shard."""
-    channel, message_class = name.split("#")
+    # The head of each shard first: most ticks end here.
+    heads = _due_rows(ports, name, Cursors(), limit=1)
+    firsts = [listed[0].due for listed in heads.values() if listed]
+    if not any(due <= now + HORIZON for due in firsts):
+        return 0, firsts
     item = ports.store.get(keys.admission(name))
-    rows: dict[int, list[DueRow]] = {}
-    known = Cursors.read(item.body) if item else Cursors()
-    if _nothing_due(ports, channel, message_class, now, rows):
-        return 0, [listed[0].due for listed in rows.values() if listed]
     waiting = ports.queues.backlog(queue).total
-    cursors = still_good(known, waiting, now)
+    cursors = still_good(Cursors.read(item.body) if item else Cursors(), waiting, now)
     room = capacity(ports.settings.send_rate_per_second, waiting)
-    rows = _due_rows(ports, channel, message_class, cursors, room)
+    rows = _due_rows(ports, name, cursors, limit=max(1, min(room, MAX_PAGE)))
     chosen, moved = admit(rows, cursors, room, now)
     messages = [_message(row, now) for row in chosen]
     if messages:
@@ -65,23 +65,14 @@ def _fill(ports: Ports, name: str, queue: str, now: int) -> tuple[int, list[int]
     return len(chosen), [now]
 
 
-def _nothing_due(ports: Ports, channel: str, message_class: str, now: int, firsts: dict[int, list[DueRow]]) -> bool:
-    """Look at the head of each shard; most ticks end here."""
-    for shard in range(ports.settings.due_shards):
-        page = ports.store.query_index("reminders", Range(keys.due_shard(channel, message_class, shard), limit=1))
-        firsts[shard] = [DueRow.of(row.sk) for row in page.rows]
-    return not any(rows and rows[0].due <= now + HORIZON for rows in firsts.values())
-
-
-def _due_rows(ports: Ports, channel: str, message_class: str, cursors: Cursors, room: int) -> dict[int, list[DueRow]]:
+def _due_rows(ports: Ports, name: str, cursors: Cursors, limit: int) -> dict[int, list[DueRow]]:
+    """The first rows of each shard of a channel and class, behind its cursor, by due moment."""
+    channel, message_class = name.split("#")
     rows: dict[int, list[DueRow]] = {}
     for shard in range(ports.settings.due_shards):
         behind = cursors.behind.get(str(shard))
-        where = Range(
-            keys.due_shard(channel, message_class, shard),
-            first=f"{behind}~" if behind else "",
-            limit=max(1, min(room, MAX_PAGE)),
-        )
+        first = f"{behind}~" if behind else ""
+        where = Range(keys.due_shard(channel, message_class, shard), first=first, limit=limit)
         rows[shard] = [DueRow.of(row.sk) for row in ports.store.query_index("reminders", where).rows]
     return rows
 
