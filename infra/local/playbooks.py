@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local import catalog
+from infra.local import catalog, stack
 
 FOUND_SOMETHING_WRONG, ASKED_WRONGLY = 1, 2
 
@@ -31,8 +30,9 @@ def check() -> None:
 
 @app.command()
 def push(
-    table: Annotated[str, typer.Option(help="The catalog's table: CatalogTableName among the stack's outputs.")],
-    region: Annotated[str | None, typer.Option(help="AWS region, if your environment names none.")] = None,
+    context: typer.Context,
+    name: Annotated[str, typer.Option("--stack", help="The deployed shop, by the name of its stack.")],
+    region: stack.RegionOption = None,
     write_key_for: Annotated[
         str | None, typer.Option(help="Also make a write key for a source of this name, and print it, once.")
     ] = None,
@@ -41,16 +41,14 @@ def push(
 
     What is there is overwritten; a playbook is stopped by `stopped: true` in its file, then push.
     """
-    # Here, since it loads the SDK: other commands don't need it.
-    from aftershow.runtime import aws_store
-
     try:
-        store = aws_store({"catalog": table}, region)
-        changed = catalog.push(store)
-        key = catalog.new_write_key(store, write_key_for) if write_key_for else None
-    except (catalog.CatalogError, BotoCoreError, ClientError) as error:
+        shop = stack.find(name, region, context.obj)
+        with stack.explained():
+            changed = catalog.push(shop.store)
+            key = catalog.new_write_key(shop.store, write_key_for) if write_key_for else None
+    except (catalog.CatalogError, stack.StackError) as error:
         typer.echo(f"aftershow: {error}", err=True)
         raise typer.Exit(ASKED_WRONGLY) from None
-    typer.echo(f"{changed} playbooks and templates changed in {table}")
+    typer.echo(f"{changed} playbooks and templates changed in {shop.name}, {shop.region}")
     if key is not None:
         typer.echo(f"write key of {write_key_for}, shown only now: {key}")

@@ -103,12 +103,6 @@ def aws_ports() -> Ports:
     )
 
 
-def aws_store(tables: Mapping[str, str], region: str | None = None) -> Store:
-    """The store over AWS with a person's own credentials: for commands, not for functions."""
-    client = _session().create_client("dynamodb", region_name=region)
-    return Store(DynamoDbBackend(client, tables, time.sleep), lambda: uuid4().hex)
-
-
 def _session() -> Any:
     """A session that doesn't look through the SDK's 400 folders for each client that it makes."""
     from botocore.loaders import Loader

@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from aftershow.ports import keys
 from aftershow.ports.store import Range
-from aftershow.runtime import aws_store
-from infra.local import catalog
-from tests.functional.moto_shop import REGION, MotoShop, moto_shop
+from aftershow.services.ingesting import write_key_hash
+from infra.local import catalog, playbooks
+from tests.functional.deployed_stack import STACK, connect_to
+from tests.functional.moto_shop import REGION, moto_shop
 from tests.functional.story import Shop, at
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,14 +54,22 @@ def test_a_new_write_key_is_let_in_and_stored_nowhere() -> None:
     assert not [row for row in stored if key in row]
 
 
-def test_a_deployed_catalog_is_filled_over_aws() -> None:
+def test_a_deployed_catalog_is_filled_by_the_name_of_its_stack() -> None:
     with moto_shop() as deployed:
-        store = aws_store({"catalog": catalog_table(deployed)}, REGION)
-        catalog.push(store)
-        page = store.query("catalog", Range(keys.playbook("-").pk))
+        for one in catalog.playbooks():
+            key = {"pk": {"S": keys.playbook(one.id).pk}, "sk": {"S": one.id}}
+            deployed.aws["dynamodb"].delete_item(TableName="CatalogTable", Key=key)
+        run = CliRunner().invoke(
+            playbooks.app, ["push", "--stack", STACK, "--region", REGION, "--write-key-for", "web"],
+            obj=connect_to(deployed),
+        )  # fmt: skip
+        assert run.exit_code == 0, run.output
+        assert f"{len(catalog.playbooks())} playbooks and templates changed in {STACK}, {REGION}" in run.output
+        page = deployed.store.query("catalog", Range(keys.playbook("-").pk))
         assert {item.key.sk for item in page.items} == {one.id for one in catalog.playbooks()}
+        shown = run.output.strip().rpartition(" ")[2]
+        assert deployed.store.get(keys.write_key(write_key_hash(shown))) is not None
 
 
-def catalog_table(deployed: MotoShop) -> str:
-    tables: dict[str, str] = json.loads(deployed.environment("release_due")["TABLES"])
-    return tables["catalog"]
+def test_pushing_without_a_stack_is_asked_wrongly() -> None:
+    assert CliRunner().invoke(playbooks.app, ["push"]).exit_code == 2
