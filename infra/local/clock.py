@@ -5,6 +5,7 @@ Both go on where they stopped, since what they need stands in the state.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -79,6 +80,11 @@ class SeededSource:
             self._drawn = self._end - _BLOCK
         self._drawn += 1
         return blake2b(b"%d" % self._drawn, digest_size=size, key=self._key).digest()
+
+
+def real_now() -> int:
+    """The real time, epoch ms: for what goes on in real time."""
+    return time.time_ns() // 1_000_000
 
 
 def iso(moment: int) -> str:

@@ -205,6 +205,11 @@ class EmbeddedState:
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.executescript(_SCHEMA)
 
+    def survive_power_loss(self) -> None:
+        """From here on the file stays whole whatever happens to the machine; its last commits may be missing then."""
+        with self._lock:
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+
     def close(self) -> None:
         """Give the file back; the state can't be used any more."""
         with self._lock:

@@ -1,11 +1,12 @@
 """Runs of the local host: the demo, a replay, and what they left behind.
 
 A state is one SQLite file that keeps its clock. Files made by `demo` or `replay` can be made again and are wiped by the
-next of them; any other file is left alone.
+next of them; any other file is left alone. A file that a shop went on with is the shop's own from then on.
 """
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sqlite3
 from collections import Counter
@@ -17,6 +18,7 @@ from pathlib import Path
 from infra.local import catalog
 from infra.local.audience import intend
 from infra.local.chance import seeded
+from infra.local.clock import real_now
 from infra.local.embedded import EmbeddedState
 from infra.local.host import LocalHost
 from infra.local.playing import Audience, NotTakenError, play
@@ -31,6 +33,7 @@ TEMPLATE = ROOT / "template.yaml"
 MADE_BY = "made by"
 COMPLETE = "complete"
 _DISPOSABLE = ("demo", "replay")
+_SHOP = "shop"
 # Every tick asks each shard: a local run has too few reminders to need many.
 _COMMON = {"DueShards": "8", "BaseUrl": "https://aftershow.example.com", "PostalAddress": "1 Example Road, Hangzhou"}
 # Reminders of the last events fall due in the days after them.
@@ -156,19 +159,77 @@ def opened(data: Path) -> Run:
     if _made_by(data) is None:
         raise CannotRun(f"{data} is no state of ours")
     state = EmbeddedState(data, lambda: 0)
+    return _hosted(state, data, _kept_parameters(state), None)
+
+
+def going_on(
+    data: Path,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    now: Callable[[], int] = real_now,
+    progress: Progress = lambda *_: None,
+) -> Run:
+    """A state to go on with in real time: what `demo`, `replay` or an earlier call left, else a new one.
+
+    The file is the shop's own from here on: `demo` and `replay` refuse it instead of wiping it. Its commits survive a
+    killed process, and a loss of power doesn't spoil the file. Several processes may go on with one file.
+
+    The clock: where it is behind `now` (epoch ms), time passes up to there first, quickly; everything that fell due in
+    between happens. Where it is ahead, it stands where it was left; whoever runs in real time goes on from there.
+
+    `parameters` go over those that the file keeps, and are kept in it. A new file starts with the catalog of
+    `infra/` and the write key `local`; one that exists keeps the catalog that it has.
+
+    Raises CannotRun.
+    """
+    if data.exists() and _made_by(data) is None:
+        raise CannotRun(f"{data} is no state of ours, so it is left alone: choose another --data FILE")
+    if not data.exists():
+        run = _new(data, _SHOP, {**_COMMON, **(parameters or {})}, secrets.randbits(63), now())
+    else:
+        try:
+            state = EmbeddedState(data, lambda: 0)
+            state.keep_note(MADE_BY, _SHOP)
+        except sqlite3.Error as error:
+            raise CannotRun(f"{data} can't be written: {error}") from error
+        kept = {**_kept_parameters(state), **(parameters or {})}
+        _keep_parameters(state, kept)
+        run = _hosted(state, data, kept, None)
+    run.state.survive_power_loss()
+    # No run that could be broken off.
+    run.state.keep_note(COMPLETE, "yes")
+    began, until = run.host.now, now()
+    span = max(until - began, 1)
+    run.host.run_until(until, lambda at: progress((at - began) / span, f"Catching up {_date(at)}"))
+    run.begins_at = began
+    return run
+
+
+def _kept_parameters(state: EmbeddedState) -> dict[str, str]:
     kept = {name: state.note(f"parameter {name}") for name in (state.note("parameters") or "").split(",") if name}
-    parameters = {name: value for name, value in kept.items() if value is not None}
-    host = LocalHost(TEMPLATE, state, parameters=parameters, seed=int(state.note("seed") or 0))
-    return Run(host, state, host.now)
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _keep_parameters(state: EmbeddedState, parameters: Mapping[str, str]) -> None:
+    for name, value in parameters.items():
+        state.keep_note(f"parameter {name}", value)
+    state.keep_note("parameters", ",".join(sorted(parameters)))
 
 
 def _fresh(data: Path, maker: str, parameters: Mapping[str, str], seed: int, start_at: int) -> Run:
     if data.exists():
         made_by = _made_by(data)
+        if made_by == _SHOP:
+            raise CannotRun(f"{data} is a shop's own, so it is left alone: choose another --data FILE")
         if made_by not in _DISPOSABLE:
             raise CannotRun(f"{data} was not made by demo or replay, so it is left alone: choose another --data FILE")
         for path in (data, *(data.with_name(data.name + end) for end in ("-wal", "-shm"))):
             path.unlink(missing_ok=True)
+    shutil.rmtree(_folder(data), ignore_errors=True)
+    return _new(data, maker, parameters, seed, start_at)
+
+
+def _new(data: Path, maker: str, parameters: Mapping[str, str], seed: int, start_at: int) -> Run:
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
         state = EmbeddedState(data, lambda: start_at)
@@ -176,17 +237,24 @@ def _fresh(data: Path, maker: str, parameters: Mapping[str, str], seed: int, sta
         raise CannotRun(f"{data} can't be written: {error}") from error
     state.keep_note(MADE_BY, maker)
     state.keep_note("seed", str(seed))
-    state.keep_note("parameters", ",".join(sorted(parameters)))
-    for name, value in parameters.items():
-        state.keep_note(f"parameter {name}", value)
-    folder = data.with_name(f"{data.stem}-messages")
-    shutil.rmtree(folder, ignore_errors=True)
-    host = LocalHost(TEMPLATE, state, parameters=parameters, seed=seed, start_at=start_at, folder=folder)
+    _keep_parameters(state, parameters)
+    run = _hosted(state, data, parameters, start_at)
     try:
-        catalog.load(host.store)
+        catalog.load(run.host.store)
     except catalog.CatalogError as error:
         raise CannotRun(str(error)) from error
-    return Run(host, state, start_at)
+    return run
+
+
+def _hosted(state: EmbeddedState, data: Path, parameters: Mapping[str, str], start_at: int | None) -> Run:
+    seed = int(state.note("seed") or 0)
+    host = LocalHost(TEMPLATE, state, parameters=parameters, seed=seed, start_at=start_at, folder=_folder(data))
+    return Run(host, state, host.now)
+
+
+def _folder(data: Path) -> Path:
+    """Where the channel "file" writes."""
+    return data.with_name(f"{data.stem}-messages")
 
 
 def _made_by(data: Path) -> str | None:
