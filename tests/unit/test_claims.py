@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aftershow.model.instants import DAY, HOUR, MINUTE, SECOND, at_zone, parse_instant
 from aftershow.model.reminders import Feedback, Reminder
 from aftershow.model.settings import Settings
-from aftershow.model.viewers import Address, Head, Send
+from aftershow.model.viewers import Address, Consent, Head, Send
 from aftershow.rules.claims import (
     LEASE,
     MAX_CLAIM_TO_SEND,
@@ -124,6 +124,13 @@ def test_an_opt_out_of_the_address_holds_for_a_new_profile_until_new_consent() -
         "u9", consent={"marketing:all": {"u9": granted(START - 1)}, "marketing:sms": {"u9": granted(NOON)}}
     )
     assert written(reminder(), scene(head=elsewhere, known_address=OPTED_OUT)).reason == "suppressed"
+
+
+def test_no_file_lifts_an_opt_out_of_the_address() -> None:
+    said = Consent(state="granted", at=NOON, id="c", source="import: list.csv")
+    head = reachable("u9", consent={"marketing:all": {"u9": said}})
+    assert isinstance(decide(reminder(), scene(head=head), "w", NOON), Claim)
+    assert written(reminder(), scene(head=head, known_address=OPTED_OUT)).reason == "suppressed"
 
 
 def test_service_messages_pass_an_opt_out_from_marketing() -> None:

@@ -23,10 +23,11 @@ def consents(draw: st.DrawFn) -> tuple[str, str, Consent]:
     """(origin, scope, statement); moments are few, so that some are the same."""
     state = draw(st.sampled_from(["granted", "withdrawn"]))
     at, number = draw(st.integers(1, 4)), draw(st.integers(0, 99))
+    source = draw(st.sampled_from([None, "checkout box", "import: members.csv"]))
     return (
         draw(st.sampled_from(VIEWERS)),
         draw(st.sampled_from(SCOPES)),
-        Consent.model_validate({"state": state, "at": at, "id": f"m{number}"}),
+        Consent.model_validate({"state": state, "at": at, "id": f"m{number}", "source": source}),
     )
 
 
@@ -76,11 +77,31 @@ def _allowed(statements: list[tuple[str, str, Consent]], channel: str) -> bool:
             for who, scope, one in statements
             if who == origin and scope in ("marketing:all", f"marketing:{channel}")
         ]
+        # What a file says of somebody's agreement counts only while they themselves said nothing.
+        about = [one for one in about if not one.is_imported_grant] or about
         if about:
             newest = max(one.at for one in about)
             states = {one.state for one in about if one.at == newest}
             last[origin] = "withdrawn" if "withdrawn" in states else "granted"
     return "granted" in last.values() and "withdrawn" not in last.values()
+
+
+@examples(200)
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_no_grant_from_a_file_replaces_a_withdrawal(moments: list[int], chance: random.Random) -> None:
+    imported = [
+        Consent(state="granted", at=at, id=f"m{number}", source="import: list.csv") for number, at in enumerate(moments)
+    ]
+    refusal = withdrawn(chance.randint(0, 99), "own")
+    statements = [*imported, refusal]
+    kept: Consent | None = None
+    for statement in chance.sample(statements, len(statements)) + statements:
+        kept = statement.newest(kept)
+    assert kept == refusal
+    # A grant of the person's own is another matter, and a withdrawal from a file is a withdrawal.
+    assert granted(refusal.at + 1).newest(refusal).state == "granted"
+    from_file = refusal.model_copy(update={"source": "import: list.csv"})
+    assert from_file.newest(granted(refusal.at)) == from_file
 
 
 def test_without_a_record_there_is_no_marketing() -> None:

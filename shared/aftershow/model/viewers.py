@@ -19,6 +19,8 @@ MAX_RING = 16
 Purpose = Literal["marketing", "service"]
 ConsentState = Literal["granted", "withdrawn"]
 Trait = Literal["name", "email", "phone", "locale", "zone", "context_zone", "context_locale"]
+# Begins the source of a consent that a file brought. Whoever says it only makes a grant weaker: see Consent.newest.
+IMPORTED = "import:"
 
 
 class Identity(Record):
@@ -37,11 +39,19 @@ class Consent(Record):
     source: str | None = None
     wording_version: str | None = None
 
+    @property
+    def is_imported_grant(self) -> bool:
+        """Whether a file, not the person, says that they agreed."""
+        return self.state == "granted" and (self.source or "").startswith(IMPORTED)
+
     def newest(self, other: Consent | None) -> Consent:
-        """The later of the two; of two at one moment the withdrawal."""
-        if other is None:
-            return self
-        return max(self, other, key=lambda one: (one.at, one.state == "withdrawn", one.id))
+        """The one of the two that counts: a grant from a file below everything else, whatever its time; then the later;
+        of two at one moment the withdrawal. A total order, so that any order of statements ends the same."""
+        return self if other is None else max(self, other, key=Consent._rank)
+
+    def _rank(self) -> tuple[bool, int, bool, str, str, str]:
+        own, last = not self.is_imported_grant, (self.id, self.source or "", self.wording_version or "")
+        return (own, self.at, self.state == "withdrawn", *last)
 
 
 class Send(Record):

@@ -132,14 +132,14 @@ def _ended_by_viewer(reminder: Reminder, scene: Scene, playbook: Playbook) -> tu
 
 def is_suppressed(address: Address | None, head: Head, reminder: Reminder) -> bool:
     """Whether the address itself may not be written to. An opt-out holds for whoever's profile carries the address,
-    until the person consents anew; a bounce or complaint holds."""
+    until the person itself consents anew (no file can say that for them); a bounce or complaint holds."""
     if address is None or not address.suppressed:
         return False
     if address.suppressed != "opted_out":
         return True
     if reminder.message_class == "service":
         return False
-    return latest_grant(head, reminder.channel) <= (address.suppressed_at or 0)
+    return latest_grant(head, reminder.channel, imported=False) <= (address.suppressed_at or 0)
 
 
 def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:

@@ -91,10 +91,12 @@ def may_be_written(head: Head, purpose: Purpose, channel: str) -> bool:
     return purpose == "service" or "granted" in states
 
 
-def latest_grant(head: Head, channel: str) -> int:
-    """The moment of the newest consent to marketing on a channel, whichever identity gave it; 0 where there is none."""
+def latest_grant(head: Head, channel: str, *, imported: bool = True) -> int:
+    """The moment of the newest consent to marketing on a channel, whichever identity gave it; 0 where there is none.
+    `imported`: whether a file's word counts."""
     scopes = (f"marketing:{channel}", "marketing:all")
-    granted = [said.at for scope in scopes for said in head.consent.get(scope, {}).values() if said.state == "granted"]
+    said = [one for scope in scopes for one in head.consent.get(scope, {}).values()]
+    granted = [one.at for one in said if one.state == "granted" and (imported or not one.is_imported_grant)]
     return max(granted, default=0)
 
 
