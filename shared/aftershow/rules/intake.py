@@ -216,15 +216,22 @@ def _nothing(value: object) -> None:
 
 
 def _judge_event(intake: Intake, kind: str | None, raw: bytes, now: int) -> None:
+    reason = admit(intake, kind, raw, now)
+    if reason:
+        intake.rejected.append(Rejected(raw, reason))
+
+
+def admit(intake: Intake, kind: str | None, raw: bytes, now: int) -> str | None:
+    """Take one event in, or say why not; `kind` None: the event says itself what it is."""
     reason, event = _reason_to_refuse(kind, raw, now)
     if reason or event is None:
-        intake.rejected.append(Rejected(raw, reason or "not an object"))
-        return
+        return reason or "not an object"
     name = event.event or ""
     event_type = kind or event.type or ""
     who = _identity(event) or f"catalog {name}"
     is_fact = event_type in ("identify", "alias") or name in FACTS
     (intake.facts if is_fact else intake.behaviour).append((who, event_type, raw))
+    return None
 
 
 def _reason_to_refuse(kind: str | None, raw: bytes, now: int) -> tuple[str | None, _Event | None]:

@@ -482,3 +482,6 @@ _COUNTED = {
     "Live Show Reserved": Kind.RESERVED,
     "Live Question Answered": Kind.ANSWERED,
 }
+
+# Every name that is understood; others are kept as behaviour that says nothing more.
+EVENT_NAMES = frozenset({*_READERS, *_COUNTED})
