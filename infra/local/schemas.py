@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from aftershow.model.events import DomainEvent
 from aftershow.model.playbooks import Playbook, Template
 from aftershow.model.reminders import Reminder
+from aftershow.rules.segment import AddressSuppressed
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 
@@ -22,6 +23,8 @@ def schemas() -> dict[str, str]:
         "playbook": Playbook,
         "template": Template,
         "reminder": Reminder,
+        # The properties of Track "Message Address Suppressed".
+        "message_address_suppressed": AddressSuppressed,
     }
     return {
         f"{name}.schema.json": json.dumps(TypeAdapter(model).json_schema(), indent=1, ensure_ascii=False) + "\n"

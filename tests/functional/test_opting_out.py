@@ -294,3 +294,19 @@ def test_an_order_stops_reminders_of_somebody_whose_clock_runs_ahead() -> None:
     shop.until(ENDS + 5 * DAY)
     assert len(shop.mails) == 1
     assert shop.reminders(mei, "hot-replay")[-1].reason == "ordered"
+
+
+@pytest.mark.parametrize("reason", ["bounced", "complained", "opted_out"])
+def test_an_address_suppressed_elsewhere_is_not_written_to_whoever_has_it(reason: str) -> None:
+    mei, other = Viewer("mei"), Viewer("other", email="MEI@example.com")
+    shop = reminded(mei, other)
+    assert len(shop.mails) == 2
+    said = {"channel": "email", "address": mei.mailbox, "reason": reason}
+    word = {"type": "track", "event": "Message Address Suppressed", "messageId": "sup-1", "properties": said}
+    shop.takes(Said(shop.now, (word, word)), shop.now)
+    shop.until(LONG_AFTER)
+    for viewer in (mei, other):
+        second = shop.reminders(viewer)[1]
+        assert (second.outcome, second.reason) == ("skipped", "suppressed")
+    assert len(shop.mails) == 2
+    assert (shop.host.errors, shop.left_over()) == ([], {})

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from aftershow.model.instants import HOUR
 from aftershow.model.orders import Order
-from aftershow.model.viewers import MAX_MEMBERS, MAX_RECENT_ORDERS, MAX_RING, Consent, Head, Send
+from aftershow.model.viewers import (
+    MAX_MEMBERS,
+    MAX_RECENT_ORDERS,
+    MAX_RING,
+    Address,
+    Consent,
+    Head,
+    Send,
+    Suppression,
+)
 from aftershow.rules.people import learn, may_be_written, merge, ring, survivor, with_consent, with_order
 from tests.unit.samples import START, examples, granted, said, tracked, withdrawn
 
@@ -222,3 +231,23 @@ def test_a_trait_is_the_newest_statement(field: str) -> None:
         merged = merge(one, other)
         assert merged is not None
         assert merged[0].traits == newer.traits
+
+
+@examples(100)
+@given(
+    st.lists(st.tuples(st.sampled_from(["opted_out", "bounced", "complained"]), st.integers(1, 9)), min_size=1),
+    st.randoms(use_true_random=False),
+)
+def test_words_against_an_address_end_the_same_in_any_order(
+    words: list[tuple[Suppression, int]], chance: random.Random
+) -> None:
+    ends = set()
+    for order in (words, chance.sample(words, len(words)) + words):
+        address = Address(hashed="h", channel="email")
+        for why, at in order:
+            tighter = address.suppressed_by(why, at)
+            # It only tightens: what holds for ever never becomes what a new consent lifts.
+            assert tighter == address or tighter.suppressed != "opted_out" or address.suppressed in ("", "opted_out")
+            address = tighter
+        ends.add(address.body())
+    assert len(ends) == 1

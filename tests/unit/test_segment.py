@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from aftershow.model.engagements import Kind
 from aftershow.model.ids import NOBODY, viewer_id
 from aftershow.model.instants import HOUR, iso
+from aftershow.rules.intake import judge
 from aftershow.rules.segment import (
+    AddressSuppressed,
     Aliased,
     Amended,
     Consented,
@@ -306,3 +308,23 @@ def test_whatever_a_client_sends_is_read_or_refused_with_a_reason(
         return
     assert read_event(kind, raw, {}, START, SHOP) == event
     assert event.show is None or 0 < len(event.show) <= 128
+
+
+@pytest.mark.parametrize("reason", ["bounced", "complained", "opted_out"])
+def test_a_suppressed_address_needs_nobody(reason: str) -> None:
+    said: dict[str, Any] = {"channel": "email", "address": "gone@example.com", "reason": reason}
+    event = tracked("Message Address Suppressed", **said)
+    assert event.meaning == AddressSuppressed("email", "gone@example.com", reason)  # type: ignore[arg-type]
+    nameless = {"event": "Message Address Suppressed", "type": "track", "properties": said}
+    assert judge("track", json.dumps(nameless).encode(), START).facts
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"channel": "all"}, {"channel": None}, {"address": "nobody"}, {"address": None}, {"reason": "angry"}],
+)
+def test_what_names_no_address_or_reason_is_refused(wrong: dict[str, str | None]) -> None:
+    said: dict[str, Any] = {"channel": "email", "address": "gone@example.com", "reason": "bounced", **wrong}
+    with pytest.raises(Unreadable) as refused:
+        tracked("Message Address Suppressed", **said)
+    assert "example.com" not in str(refused.value)

@@ -18,6 +18,7 @@ MAX_RING = 16
 
 Purpose = Literal["marketing", "service"]
 ConsentState = Literal["granted", "withdrawn"]
+Suppression = Literal["opted_out", "bounced", "complained"]
 Trait = Literal["name", "email", "phone", "locale", "zone", "context_zone", "context_locale"]
 # Begins the source of a consent that a file brought. Whoever says it only makes a grant weaker: see Consent.newest.
 IMPORTED = "import:"
@@ -114,6 +115,14 @@ class Address(Record):
 
     hashed: str
     channel: str
-    suppressed: Literal["", "opted_out", "bounced", "complained"] = ""
+    suppressed: Literal["", Suppression] = ""
     suppressed_at: int | None = None
     sends: dict[str, tuple[Send, ...]] = {}
+
+    def suppressed_by(self, why: Suppression, at: int) -> Address:
+        """The address after a word against it; itself where that says nothing new. A complaint outweighs a bounce, both
+        an opt-out (which only the person's own new consent lifts); then the latest. So any order ends the same."""
+        weights = {"": 0, "opted_out": 1, "bounced": 2, "complained": 3}
+        if (weights[why], at) <= (weights[self.suppressed], self.suppressed_at or 0):
+            return self
+        return self.model_copy(update={"suppressed": why, "suppressed_at": at})

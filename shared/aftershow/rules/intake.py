@@ -54,11 +54,13 @@ _EVENT_TYPES = frozenset(KINDS.values()) - {"batch"}
 # An order must not wait behind heartbeats: what decides whether somebody may be reminded has a queue of its own.
 FACTS = frozenset({
     "Order Completed", "Order Updated", "Order Refunded", "Order Cancelled", "Message Consent Updated",
+    "Message Address Suppressed",
     "Live Followed", "Live Unfollowed", "Live Show Scheduled", "Live Show Started", "Live Show Ended",
 })  # fmt: skip
-# News of the catalog: they need no identity.
+# News of the catalog, and of addresses: they need no identity.
 CATALOG = frozenset({
     "Live Show Scheduled", "Live Show Started", "Live Show Ended", "Live Product Explained", "Stock Changed",
+    "Message Address Suppressed",
 })  # fmt: skip
 
 

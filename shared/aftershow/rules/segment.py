@@ -18,7 +18,7 @@ from aftershow.model.json_text import read_json
 from aftershow.model.money import BadAmount, UnknownCurrency, minor_units
 from aftershow.model.orders import MAX_LINES
 from aftershow.model.shows import ShowField
-from aftershow.model.viewers import ConsentState
+from aftershow.model.viewers import ConsentState, Suppression
 from aftershow.rules.topics import topics_of
 
 MAX_TEXT_CHARACTERS = 512
@@ -76,6 +76,15 @@ class Consented:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressSuppressed:
+    """An address bounced, complained or opted out elsewhere: nobody may write to it, whoever's profile carries it."""
+
+    channel: str
+    address: str
+    reason: Suppression
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
     """A host was followed or unfollowed."""
 
@@ -113,7 +122,19 @@ class ShowNews:
     fields: dict[ShowField, str]
 
 
-Meaning = Heartbeat | Left | Did | Identified | Aliased | Consented | Followed | Ordered | Amended | ShowNews
+Meaning = (
+    Heartbeat
+    | Left
+    | Did
+    | Identified
+    | Aliased
+    | Consented
+    | AddressSuppressed
+    | Followed
+    | Ordered
+    | Amended
+    | ShowNews
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +367,19 @@ def _consent(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     return Consented(f"{purpose}:{scope}", known, _text(properties, "source"), _text(properties, "wording_version"))
 
 
+def _suppressed(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    channel, address = (_text(properties, "channel") or "").lower(), _text(properties, "address")
+    if channel not in CONSENT_CHANNELS - {"all"}:
+        raise Unreadable("a suppressed address names a channel that there is not")
+    if address is None or (channel == "email" and not _is_address(address)):
+        raise Unreadable("a suppressed address is no address of its channel")
+    said = _text(properties, "reason")
+    reason: Suppression | None = next((one for one in get_args(Suppression) if one == said), None)
+    if reason is None:
+        raise Unreadable(f"a suppressed address needs a reason: {', '.join(get_args(Suppression))}")
+    return AddressSuppressed(channel, address, reason)
+
+
 def _follow(state: Literal["followed", "unfollowed"]) -> Reader:
     def read(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
         host = _text(properties, "host_id")
@@ -447,6 +481,7 @@ _READERS: dict[str, Reader] = {
     "Product Added": _added,
     "Product Removed": _removed,
     "Message Consent Updated": _consent,
+    "Message Address Suppressed": _suppressed,
     "Live Followed": _follow("followed"),
     "Live Unfollowed": _follow("unfollowed"),
     "Order Completed": _order,

@@ -22,8 +22,17 @@ from aftershow.ports.queues import Message
 from aftershow.ports.store import Item, Key, OutboxEvent, Put
 from aftershow.rules import viewing
 from aftershow.rules.intake import pack, unpack
-from aftershow.rules.segment import Amended, Defaults, Event, Ordered, ShowNews, Unreadable, read_event
-from aftershow.services import catalog, dead_letters, shows
+from aftershow.rules.segment import (
+    AddressSuppressed,
+    Amended,
+    Defaults,
+    Event,
+    Ordered,
+    ShowNews,
+    Unreadable,
+    read_event,
+)
+from aftershow.services import catalog, dead_letters, shows, suppressing
 from aftershow.services.messages import Busy, Received, settle
 
 # One commit takes 100 items; an event brings at most two of them (order and engagement), heads take a few more.
@@ -54,6 +63,7 @@ class Intake:
     """All readable events of a message, and where each came from."""
 
     units: list[Unit]
+    # Events that are about no viewer: news of shows, and words against addresses.
     news: list[Event]
     raws: dict[int, Raw]
     events: int
@@ -81,7 +91,8 @@ def score(message: Received, ports: Ports, *, remaining_seconds: float) -> None:
     for rejected in packed.rejected:
         tally.dead += dead_letters.file(ports, rejected.raw, rejected.reason, packed.source, packed.received_at)
     for event in intake.news:
-        tally.duplicates += not shows.learn(ports, event)
+        learn = suppressing.learn if isinstance(event.meaning, AddressSuppressed) else shows.learn
+        tally.duplicates += not learn(ports, event)
     for show, at in sorted(_last_seen(intake).items()):
         shows.touch(ports, show, at)
     late = _commit_units(ports, intake, tally, stop_at)
@@ -135,7 +146,7 @@ def _read(
             intake.dead += dead_letters.file(ports, raw, str(unreadable), source, received_at)
             continue
         intake.raws[id(event)] = Raw(kind, raw, source)
-        if isinstance(event.meaning, ShowNews):
+        if isinstance(event.meaning, (ShowNews, AddressSuppressed)):
             intake.news.append(event)
         elif event.viewer is not None:
             units.setdefault(event.viewer, Unit(event.viewer)).events.append(event)

@@ -14,7 +14,7 @@ from aftershow.model.ids import address_hash
 from aftershow.model.instants import parse_instant
 from aftershow.model.orders import Order
 from aftershow.model.reminders import Reminder
-from aftershow.model.viewers import Address, Consent
+from aftershow.model.viewers import Consent
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Key, OutboxEvent, Put
@@ -23,6 +23,7 @@ from aftershow.rules.people import latest_grant, with_consent
 from aftershow.rules.planning import address_of
 from aftershow.services import pages, people, rows
 from aftershow.services.messages import Received, settle
+from aftershow.services.suppressing import suppression
 
 # SES's words over EventBridge (detail-type), as far as they say something about one message.
 _SES_WORDS: dict[str, feedback.Word] = {
@@ -79,22 +80,9 @@ def _hear(ports: Ports, viewer: str, reminder: str, word: feedback.Word, at: int
     after = feedback.hear(before, word, at, provider_id)
     puts = [rows.put(ports, after, item)] if after != before else []
     if word in ("bounced", "complained") and before.address is not None:
-        puts += _suppress(ports, before.address, before.channel, word, at)
+        puts += suppression(ports, before.address, before.channel, word, at)
     if puts:
         ports.store.commit(puts)
-
-
-def _suppress(ports: Ports, hashed: str, channel: str, word: str, at: int) -> list[Put]:
-    item = ports.store.get(keys.address(hashed))
-    address = Address.read(item.body) if item else Address(hashed=hashed, channel=channel)
-    # A complaint outweighs a bounce, and both an opt-out: only a person's own new consent lifts the last.
-    rank = {"": 0, "opted_out": 1, "bounced": 2, "complained": 3}
-    if rank[word] <= rank[address.suppressed] and (word != "opted_out" or at <= (address.suppressed_at or 0)):
-        return []
-    if rank[word] < rank[address.suppressed]:
-        return []
-    after = address.model_copy(update={"suppressed": word, "suppressed_at": at})
-    return [Put(keys.address(hashed), after.body(), item.version if item else None)]
 
 
 def _attribute(ports: Ports, key: Key) -> None:
@@ -190,5 +178,5 @@ def _opt_out(ports: Ports, target: links.LinkTarget) -> None:
         heard = feedback.hear(row, "unsubscribed", ports.now())
         puts += [rows.put(ports, heard, row_item)] if heard != row else []
     for hashed in sorted(hashes):
-        puts += _suppress(ports, hashed, channel, "opted_out", at)
+        puts += suppression(ports, hashed, channel, "opted_out", at)
     ports.store.commit(puts)

@@ -103,6 +103,18 @@ def no_schedule(cloud: Cloud) -> Iterator[None]:
     events.enable_rule(Name=rule)
 
 
+def test_an_address_that_bounced_elsewhere_is_suppressed(cloud: Cloud) -> None:
+    properties = {"channel": "email", "address": "gone@example.com", "reason": "bounced"}
+    message = {"type": "track", "event": "Message Address Suppressed", "messageId": "gone-1", "properties": properties}
+    cloud.hears(Said(ago(0), (message,)))
+    wait_for(lambda: _suppressed(cloud), "the address is suppressed")
+
+
+def _suppressed(cloud: Cloud) -> bool:
+    items = cloud.server.client("dynamodb").scan(TableName=cloud.resources["AddressesTable"])["Items"]
+    return any('"suppressed":"bounced"' in item["body"]["S"] for item in items)
+
+
 def test_the_schedule_releases_every_minute(cloud: Cloud) -> None:
     def mark() -> int:
         item = cloud.store.get(keys.facts_watermark())
