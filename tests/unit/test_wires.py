@@ -26,7 +26,7 @@ def test_every_fact_is_a_known_name() -> None:
 def test_our_words_are_found_however_they_are_joined(name: str, joint: str, prefix: str) -> None:
     """Title case where nothing joins them, else lower case; behind a reverse domain, before a version."""
     words = name.split()
-    joined = "".join(words) if joint == "" else joint.join(words).lower()
+    joined = "".join(word.title() for word in words) if joint == "" else joint.join(words).lower()
     assert event_name(prefix + joined) == name
     assert event_name(f"{prefix}{joined}.v2") == name
 
