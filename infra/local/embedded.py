@@ -7,6 +7,7 @@ the order it went in.
     EmbeddedState    the database: one connection, one lock, a clock; also small notes of the host
     EmbeddedBackend  `ports.store.Backend`, and the stream of changes of the tables that have one
     EmbeddedQueues   `ports.queues.Queues`, and what a host needs to work the queues off
+    EmbeddedArchive  `ports.archive.Archive` and its reader
 
 Several threads may share a state, several processes a file. A process that is killed loses nothing
 that was committed (losing the machine's power may: the file is not synced).
@@ -72,6 +73,7 @@ CREATE TABLE IF NOT EXISTS messages (
     receipt TEXT
 );
 CREATE INDEX IF NOT EXISTS messages_by_moment ON messages (queue, visible_at, id);
+CREATE TABLE IF NOT EXISTS archive (name TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, text TEXT NOT NULL);
 """
 
@@ -445,6 +447,29 @@ class EmbeddedQueues:
             return self._shapes[queue]
         except KeyError:
             raise UnknownQueue(queue) from None
+
+
+class EmbeddedArchive:
+    """`ports.archive.Archive` and `ArchiveReader` over a state."""
+
+    def __init__(self, state: EmbeddedState) -> None:
+        self._state = state
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Write an object, over one of the same name."""
+        with self._state.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO archive VALUES (?, ?)", (name, data))
+
+    def names(self) -> Iterator[str]:
+        """The names of all objects, sorted."""
+        return iter([name for (name,) in self._state.rows("SELECT name FROM archive ORDER BY name")])
+
+    def read(self, name: str) -> bytes:
+        """An object's content. Raises KeyError."""
+        found = self._state.rows("SELECT data FROM archive WHERE name = ?", (name,))
+        if not found:
+            raise KeyError(name)
+        return bytes(found[0][0])
 
 
 def _keep_a_write_ahead_log(database: sqlite3.Connection) -> None:

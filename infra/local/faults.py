@@ -55,6 +55,7 @@ FAULTS_OF = {
     "queues.backlog": _READING,
     "queues.defer": (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.DUPLICATE),
     "bus.publish": _WRITING,
+    "archive.keep": _WRITING,
     "channel.send": _WRITING,
     # All is done, but nobody was told.
     "handler.end": (Fault.CRASH_AFTER,),

@@ -20,7 +20,7 @@ from aftershow.ports.store import Store
 from infra.local.buses import LocalBus, LocalBuses
 from infra.local.clock import SeededSource, VirtualClock
 from infra.local.deliveries import QueueWatch, QueueWorker, ReportWorker, shape_of
-from infra.local.embedded import EmbeddedBackend, EmbeddedQueues
+from infra.local.embedded import EmbeddedArchive, EmbeddedBackend, EmbeddedQueues
 from infra.local.gateway import MAX_BODY_BYTES as MAX_REQUEST_BYTES
 from infra.local.gateway import Gateway, HttpReply, HttpRequest, origin_of
 from infra.local.invoking import Invoker, LogBook, LogLine, Outcome, Outside, Warm
@@ -118,12 +118,14 @@ class LocalHost:
         self.queues = EmbeddedQueues(state)
         for queue in self.template.queues:
             self.queues.create(queue.id, shape_of(queue))
+        self.archive = EmbeddedArchive(state)
         self._book = LogBook(self._clock)
         self.mailbox = Mailbox(state)
         self._invoker = Invoker(
             Outside(
                 backend=self.backend,
                 queues=self.queues,
+                archive=self.archive,
                 traffic=self._traffic,
                 clock=self._clock,
                 source=self._source,

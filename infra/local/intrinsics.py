@@ -41,6 +41,7 @@ _ARNS = {
     ("AWS::IAM::Role", "Arn"): (f"arn:aws:iam::{ACCOUNT}:role/", ""),
     ("AWS::Logs::LogGroup", "Arn"): (f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:", ":*"),
     ("AWS::S3::Bucket", "Arn"): ("arn:aws:s3:::", ""),
+    ("AWS::S3::Bucket", "RegionalDomainName"): ("", f".s3.{REGION}.amazonaws.com"),
     ("AWS::SQS::Queue", "Arn"): (f"arn:aws:sqs:{REGION}:{ACCOUNT}:", ""),
     ("AWS::Serverless::Function", "Arn"): (f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:", ""),
 }

@@ -12,15 +12,17 @@ from math import ceil
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aftershow.ports.archive import NoArchive
 from aftershow.ports.channels import Channel
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Backend, Store
 from infra.local.faults import Crashed, Faults
 from infra.local.intrinsics import ACCOUNT, REGION
-from infra.local.lines import Line, LineBackend, LineBus, LineChannels, LineQueues, Traffic
+from infra.local.lines import Line, LineArchive, LineBackend, LineBus, LineChannels, LineQueues, Traffic
 
 if TYPE_CHECKING:
     from aftershow.model.settings import Settings
+    from aftershow.ports.archive import Archive
     from aftershow.ports.bus import Bus
     from aftershow.ports.queues import Queues
     from infra.local.clock import SeededSource, VirtualClock
@@ -126,6 +128,7 @@ class Outside:
 
     backend: Backend
     queues: Queues
+    archive: Archive
     traffic: Traffic
     clock: VirtualClock
     source: SeededSource
@@ -185,6 +188,7 @@ class Invoker:
             sleep=sleep,
             random=random,
             new_id=new_id,
+            archive=LineArchive(line, outside.archive) if warm.settings.archive_url else NoArchive(),
             memory=warm.memory,
         )
 

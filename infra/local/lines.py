@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
 
+from aftershow.ports.archive import Archive, NotKept
 from aftershow.ports.bus import Bus, BusEvent
 from aftershow.ports.channels import Ambiguous, Answer, Channel, Outgoing
 from aftershow.ports.queues import Backlog, Message, NotHandedOver, Queues
@@ -222,6 +223,23 @@ class LineChannels(Mapping[str, Channel]):
     def __len__(self) -> int:
         """How many."""
         return len(self.inner)
+
+
+@dataclass(frozen=True, slots=True)
+class LineArchive:
+    """`Archive` over a line."""
+
+    line: Line
+    inner: Archive
+
+    def keep(self, name: str, data: bytes) -> None:
+        """See Archive."""
+
+        def lost() -> None:
+            self.inner.keep(name, data)
+            raise NotKept(_LOST)
+
+        self.line.call("archive.keep", str, lambda: self.inner.keep(name, data), lost)
 
 
 def _tables(keys: Iterable[Key]) -> str:

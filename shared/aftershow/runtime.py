@@ -22,6 +22,7 @@ from aftershow.adapters.dynamodb import DynamoDbBackend
 from aftershow.adapters.eventbridge import EventBridgeBus
 from aftershow.adapters.sqs import SqsQueues
 from aftershow.model.settings import Settings, environment
+from aftershow.ports.archive import Archive, NoArchive
 from aftershow.ports.channels import Channel
 from aftershow.ports.ports import Ports, Work, one_by_one
 from aftershow.ports.store import Store
@@ -100,6 +101,7 @@ def aws_ports() -> Ports:
         random=random.random,
         new_id=lambda: uuid4().hex,
         together=_in_threads,
+        archive=_archive(session, settings),
     )
 
 
@@ -136,6 +138,24 @@ class _Lazy:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._make(), name)
+
+
+def _archive(session: Any, settings: Settings) -> Archive:
+    """The archive, in the one function that keeps what came in."""
+    if not settings.archive_url:
+        return NoArchive()
+    from botocore.httpsession import URLLib3Session
+
+    from aftershow.adapters.s3 import S3Archive
+
+    here = environment()
+    # Clients of the SDK look at these two by themselves.
+    elsewhere = here.get("AWS_ENDPOINT_URL_S3") or here.get("AWS_ENDPOINT_URL")
+    bucket = settings.archive_url.partition("://")[2].partition(".")[0]
+    url = f"{elsewhere.rstrip('/')}/{bucket}" if elsewhere else settings.archive_url
+    region = session.get_config_variable("region")
+    http = URLLib3Session(timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
+    return S3Archive(url, region, lambda: session.get_credentials().get_frozen_credentials(), http, time.sleep)
 
 
 def _channels(session: Any, config: Any, settings: Settings) -> Mapping[str, Channel]:

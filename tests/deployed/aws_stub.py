@@ -16,9 +16,10 @@ Item = Mapping[str, Mapping[str, str]]
 
 @dataclass
 class AwsStub:
-    """DynamoDB without conditions and indexes, SQS, EventBridge and SES by their names only."""
+    """DynamoDB without conditions and indexes, S3's objects, SQS, EventBridge and SES by their names only."""
 
     items: dict[tuple[str, str, str], Item] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
@@ -34,6 +35,12 @@ class AwsStub:
                 stub.calls[action] += 1
                 asked = json.loads(body_of(self) or b"{}")
                 reply(self, 200, stub.answer(action, asked))
+
+            def do_PUT(self) -> None:
+                # An object of S3: bucket and name are the path.
+                stub.calls["PutObject"] += 1
+                stub.objects[self.path] = body_of(self)
+                reply(self, 200, {})
 
             def log_message(self, *_: object) -> None:
                 """Nothing."""

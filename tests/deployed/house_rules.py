@@ -27,6 +27,7 @@ _LISTS_STREAMS = "it lists the streams of a table, so no single stream can be it
 _ANY_IDENTITY = "whether the address or its domain is verified is the owner's choice; the condition names the sender"
 WILDCARDS = {
     ("SendMessageRole", "ses:SendEmail", _SES_IDENTITY): _ANY_IDENTITY,
+    ("ScoreUserRole", "s3:PutObject", "${ArchiveBucket.Arn}/events/*"): "objects are named by what is in them",
     ("PublishChangesRole", "s3:PutObject", "${RelayFailuresBucket.Arn}/*"): "Lambda chooses the names of the objects",
     **{
         ("PublishChangesRole", "dynamodb:ListStreams", f"${{{table}.Arn}}/stream/*"): _LISTS_STREAMS
@@ -42,6 +43,7 @@ PUBLIC_ROUTES = {
 }
 OUTPUTS = {
     "ApiUrl",
+    "ArchiveBucketName",
     "BusName",
     "ConfigurationSetName",
     "DashboardName",

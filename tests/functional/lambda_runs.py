@@ -20,6 +20,8 @@ from infra.local import catalog
 from infra.local.template import read_template
 from infra.local.wiring import Function
 from tests.contract.conftest import make_client
+from tests.deployed.aws_stub import AwsStub
+from tests.deployed.lambda_runtime import HOST, serving
 from tests.functional.moto_shop import SERVICES, TEMPLATE, Context, environment_of, make_resources
 
 ARN = "arn:aws:sqs:eu-central-1:123456789012:"
@@ -73,8 +75,18 @@ def initialised(function: Function, variables: dict[str, str]) -> tuple[Any, int
 
 def main() -> None:
     """All functions, in the template's order."""
+    archive = AwsStub()
+    # What goes to S3 is sent without the SDK's client, so moto doesn't see it.
+    with serving(archive.handler()) as port:
+        found = run_all({"AWS_ENDPOINT_URL_S3": f"http://{HOST}:{port}"})
+    found["score_user"]["kept"] = sorted(archive.objects)
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def run_all(more: dict[str, str]) -> dict[str, Any]:
+    """What became of each function, with these variables beside its own."""
     sys.addaudithook(lambda name, what: _network.append(what) if name in _NETWORK_EVENTS else None)
-    own = dict(os.environ)  # noqa: TID251
+    own = dict(os.environ) | more  # noqa: TID251
     template = read_template(TEMPLATE, {"DueShards": "2"})
     with mock_aws():
         urls = make_resources({service: make_client(service) for service in SERVICES}, template)
@@ -91,7 +103,7 @@ def main() -> None:
             for message in aws["sqs"].receive_message(QueueUrl=urls["FactsQueue"]).get("Messages", []):
                 facts = message["Body"] if function.name == "ingest_event" else facts
         found[function.name] = {"answer": answer, "channels": list(aws_ports().channels), "calls_at_init": calls}
-    sys.stdout.write(json.dumps(found) + "\n")
+    return found
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
@@ -17,15 +17,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from botocore.awsrequest import AWSPreparedRequest
 from moto import mock_aws
+from moto.core.models import botocore_stubber
 from moto.ses.models import ses_backends
 
 from aftershow.adapters.dynamodb import INDEX, DynamoDbBackend
 from aftershow.adapters.eventbridge import EventBridgeBus
+from aftershow.adapters.s3 import S3Archive
 from aftershow.adapters.ses import SesChannel
 from aftershow.adapters.sqs import SqsQueues
 from aftershow.model.instants import MINUTE, parse_instant
 from aftershow.model.settings import Settings
+from aftershow.ports.archive import NoArchive
 from aftershow.ports.channels import Channel
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Backend, Check, IndexPage, Item, Key, Page, Put, Range, Store
@@ -36,7 +40,7 @@ from infra.local.intrinsics import parse
 from infra.local.invoking import Handle, load
 from infra.local.lambda_events import of_schedule
 from infra.local.template import read_template
-from tests.contract.conftest import make_client
+from tests.contract.conftest import SESSION, make_client
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -44,7 +48,11 @@ PARAMETERS = {"DueShards": "2", "BaseUrl": "https://shop.example", "PostalAddres
 # 19:00 in the shop's zone.
 START = parse_instant("2026-03-06T11:00:00+00:00")
 REGION, ACCOUNT = "eu-central-1", "123456789012"
-SERVICES = ("dynamodb", "sqs", "events", "sesv2")
+SERVICES = ("dynamodb", "sqs", "events", "sesv2", "s3")
+
+# Buckets are named in small letters, by CloudFormation too.
+BUCKET = "ArchiveBucket"
+BUCKET_URL = f"https://{BUCKET.lower()}.s3.{REGION}.amazonaws.com"
 
 _ARN_OF = re.compile(r"\$\{(\w+)\.Arn\}(.*)")
 
@@ -96,6 +104,20 @@ class Prompt:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+
+class MotoHttp:
+    """A sender of signed requests to moto, in place of connections to S3; tells each object's name before it is put."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def send(self, request: AWSPreparedRequest) -> Any:
+        """The answer of moto's S3."""
+        self._note(request.url.partition(".amazonaws.com/")[2])
+        answer = botocore_stubber(event_name="before-send", request=request)
+        assert answer is not None
+        return answer
 
 
 class Streamed:
@@ -164,12 +186,14 @@ class MotoShop:
         # For tests, which look and prepare; the functions' own clients tell what they call.
         self.aws = {service: make_client(service) for service in SERVICES}
         self.urls = make_resources(self.aws, self.template)
+        self.aws["s3"].create_bucket(Bucket=BUCKET.lower(), CreateBucketConfiguration={"LocationConstraint": REGION})
         self.log = Log()
         # (function, IAM action, resource) of every call; and the calls themselves: (function, operation, request).
         self.calls: Counter[tuple[str, str, str]] = Counter()
         self.requests: list[tuple[str, str, Mapping[str, Any]]] = []
         self._calling = "test"
-        self._own = {service: self._noting(make_client(service)) for service in SERVICES}
+        self._own = {service: self._noting(make_client(service)) for service in SERVICES if service != "s3"}
+        self.archive = S3Archive(BUCKET_URL, REGION, SESSION.get_credentials, MotoHttp(self._note_put), self.pass_time)
         self.sqs = Prompt(self._own["sqs"])
         # SES keeps only a part of a message: the requests have all of it.
         self.mails: list[dict[str, Any]] = []
@@ -212,6 +236,7 @@ class MotoShop:
                 sleep=self.pass_time,
                 random=lambda: 0.5,
                 new_id=self.new_id,
+                archive=self.archive if settings.archive_url else NoArchive(),
             )
         return self._ports[function]
 
@@ -319,6 +344,10 @@ class MotoShop:
     def sent_by_ses(self) -> list[Any]:
         """The messages that moto's SES took."""
         return list(ses_backends[ACCOUNT][REGION].sent_messages)
+
+    def _note_put(self, name: str) -> None:
+        self.requests.append((self._calling, "PutObject", {"Key": name}))
+        self.calls[self._calling, "s3:PutObject", f"{BUCKET}/events/*"] += 1
 
     def _noting(self, client: Any) -> Any:
         def note(params: Mapping[str, Any], model: Any, **_more: object) -> None:

@@ -310,6 +310,9 @@ def test_the_runtime_makes_working_handlers_from_the_environment() -> None:
     assert {name: one["calls_at_init"] for name, one in found.items()} == dict.fromkeys(found, 0)
     assert found["ingest_event"]["answer"]["statusCode"] == 200
     assert found["score_user"]["answer"] == none
+    [kept] = found["score_user"]["kept"]
+    assert kept.startswith("/ArchiveBucket/events/")
+    assert kept.endswith(".ndjson.gz")
     assert found["publish_changes"]["answer"] == {"published": 1}
     assert found["schedule_reminder"]["answer"] == none
     assert found["release_due"]["answer"]["admitted"] == 0

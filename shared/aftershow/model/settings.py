@@ -50,6 +50,8 @@ class Settings(BaseModel):
     send_queues: Json[dict[str, str]] = Field(default_factory=dict)
     bus_name: str = "aftershow"
     message_folder: str = ""
+    # Of the bucket of raw events, without a final slash.
+    archive_url: str = ""
     configuration_set: str = ""
 
     # Secrets: the one signs the links in messages, the other keys the hashes of addresses.

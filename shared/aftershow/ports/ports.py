@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from aftershow.model.settings import Settings
+from aftershow.ports.archive import Archive, NoArchive
 from aftershow.ports.bus import Bus
 from aftershow.ports.channels import Channel
 from aftershow.ports.queues import Queues
@@ -50,6 +51,8 @@ class Ports:
     random: Callable[[], float]
     # A fresh id: owners of leases.
     new_id: Callable[[], str]
+    # Where raw events are kept; only score_user has one.
+    archive: Archive = field(default_factory=NoArchive)
     # Does independent jobs, in Lambda several at a time: they wait for the network.
     together: Callable[[Sequence[Work]], None] = one_by_one
     # What a warm function remembers for seconds: catalog items, by key, with the moment at which they were read.

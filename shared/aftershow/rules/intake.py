@@ -332,10 +332,18 @@ class Packed:
 
 
 def pack(
-    source: str, now: int, context: bytes, events: Sequence[tuple[str, str, bytes]], rejected: Sequence[Rejected]
+    source: str,
+    now: int,
+    context: bytes,
+    events: Sequence[tuple[str, str, bytes]],
+    rejected: Sequence[Rejected],
+    *,
+    archived: bool = False,
 ) -> Iterator[str]:
-    """Queue messages of at most 250 viewers and 960 KB. The batch's context travels once a message."""
-    head = msgspec.json.encode({"source": source, "received_at": now})[:-1] + b',"context":' + context
+    """Queue messages of at most 250 viewers and 960 KB. The batch's context travels once a message. `archived`: they
+    are part of one that is in the archive already (see rules.archive)."""
+    about = {"source": source, "received_at": now} | ({"archived": True} if archived else {})
+    head = msgspec.json.encode(about)[:-1] + b',"context":' + context
     refused = [msgspec.json.encode(_kept(one)) for one in rejected]
     ordered = sorted(events, key=lambda event: event[0])  # a viewer's events stay together; sorting is stable
     # One look at all of them is cheaper than one at each, and nearly always enough.

@@ -191,19 +191,24 @@ def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int,
     own_context = {**context, **_object(fields, "context")}
     identities = _identities(fields)
     at = _moment(fields, received_at)
-    message_id = _text(fields, "messageId") or digest("body", raw.decode("utf-8", "replace"))
+    own_id = message_id(fields, raw)
     show = _show(properties)
     return Event(
-        id=message_id,
+        id=own_id,
         at=at,
         viewer=viewer_id(*identities[0]) if identities else None,
         identity=identities[0] if identities else None,
         links=_links(kind, fields, identities),
         show=show,
         context=_context(own_context),
-        meaning=_meaning(kind, name, properties, fields, _Stamp(message_id, at, shop)),
+        meaning=_meaning(kind, name, properties, fields, _Stamp(own_id, at, shop)),
         name=name if kind == "track" else kind,
     )
+
+
+def message_id(fields: dict[str, Any], raw: bytes) -> str:
+    """The id under which an event counts once: its own, else one that follows from its bytes."""
+    return _text(fields, "messageId") or digest("body", raw.decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True, slots=True)

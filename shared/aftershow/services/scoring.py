@@ -21,7 +21,7 @@ from aftershow.ports.ports import Ports
 from aftershow.ports.queues import Message
 from aftershow.ports.store import Item, Key, OutboxEvent, Put
 from aftershow.rules import viewing
-from aftershow.rules.intake import pack, unpack
+from aftershow.rules.intake import Packed, pack, unpack
 from aftershow.rules.segment import (
     AddressSuppressed,
     Amended,
@@ -97,7 +97,7 @@ def score(message: Received, ports: Ports, *, remaining_seconds: float) -> None:
         shows.touch(ports, show, at)
     late = _commit_units(ports, intake, tally, stop_at)
     if late:
-        _give_back(ports, message, packed.source, msgspec.json.encode(packed.context), intake, late)
+        _give_back(ports, message, packed, intake, late)
     given_back = sum(len(unit.events) for unit in late)
     ports.log.info(
         "scored",
@@ -319,9 +319,7 @@ def _puts(read: _Read, outcome: viewing.Outcome) -> list[Put]:
     return puts
 
 
-def _give_back(
-    ports: Ports, message: Received, source: str, context: bytes, intake: Intake, late: Sequence[Unit]
-) -> None:
+def _give_back(ports: Ports, message: Received, packed: Packed, intake: Intake, late: Sequence[Unit]) -> None:
     queue = ports.settings.queue_named(message.queue_arn)
     if queue is None:
         raise Busy
@@ -329,6 +327,7 @@ def _give_back(
         (unit.viewer, intake.raws[id(event)].kind, intake.raws[id(event)].raw) for unit in late for event in unit.events
     ]
     delay = 5 + int(55 * ports.random())
-    # Marked with the moment of giving back only for events without a time of their own.
-    texts = pack(source, ports.now(), context, events, ())
+    context = msgspec.json.encode(packed.context)
+    # With the moment of the first receipt, at which events without a time of their own count.
+    texts = pack(packed.source, packed.received_at, context, events, (), archived=True)
     ports.queues.send(queue, [Message(text, delay_seconds=delay) for text in texts])
