@@ -105,14 +105,15 @@ def test_ingest(
 
 @pytest.mark.parametrize("viewers", [1, 10, 90])
 def test_scored_viewers(shop: MotoShop, viewers: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """One batch read for all of them, one commit each, for new engagements and for known ones."""
+    """One batch read for all of them, one commit each, for new engagements and for known ones. And one object of the
+    archive for a batch of up to ten queue messages."""
     for turn in ("new", "known"):
         send(shop, *(message("Live Liked", f"u{number}", turn=turn) for number in range(viewers)))
         counted = Counted(shop)
         shop.deliver("BehaviourQueue")
         calls = counted.calls("score_user")
         assert calls.pop("GetItem", 0) + calls.pop("BatchGetItem", 0) == 1
-        assert calls == {"PutItem": viewers}
+        assert calls == {"PutItem": viewers, "PutObject": 1}
         show(capsys, f"score {viewers} {turn} viewers, beside one read", calls, counted.units)
 
 
@@ -122,7 +123,7 @@ def test_a_viewer_of_a_new_show(shop: MotoShop, capsys: pytest.CaptureFixture[st
     counted = Counted(shop)
     shop.deliver("BehaviourQueue")
     calls = counted.calls("score_user")
-    assert calls == {"GetItem": 3, "BatchGetItem": 1, "PutItem": 11}
+    assert calls == {"GetItem": 3, "BatchGetItem": 1, "PutItem": 11, "PutObject": 1}
     show(capsys, "score 10 viewers of a show not seen for a minute", calls, counted.units)
 
 
@@ -132,23 +133,23 @@ def test_facts(shop: MotoShop, capsys: pytest.CaptureFixture[str]) -> None:
     counted = Counted(shop)
     shop.deliver("FactsQueue")
     calls = counted.calls("score_user")
-    assert calls == {"GetItem": 1, "PutItem": 1}
+    assert calls == {"GetItem": 1, "PutItem": 1, "PutObject": 1}
     show(capsys, "score a consent", calls, counted.units)
     track(shop, "Order Completed", order_id="o1", total=100)
     counted = Counted(shop)
     shop.deliver("FactsQueue")
     calls = counted.calls("score_user")
-    assert calls == {"BatchGetItem": 1, "TransactWriteItems": 1}
+    assert calls == {"BatchGetItem": 1, "TransactWriteItems": 1, "PutObject": 1}
     show(capsys, "score an order", calls, counted.units)
 
 
 def test_a_merge(shop: MotoShop, capsys: pytest.CaptureFixture[str]) -> None:
-    """At most three calls: one more where an identity leads to a head that was merged before."""
+    """At most three calls of the tables: one more where an identity leads to a head that was merged before."""
     send(shop, {**message("x"), "type": "identify", "anonymousId": "d1"})
     counted = Counted(shop)
     shop.deliver("FactsQueue")
     calls = counted.calls("score_user")
-    assert calls == {"BatchGetItem": 1, "TransactWriteItems": 1}
+    assert calls == {"BatchGetItem": 1, "TransactWriteItems": 1, "PutObject": 1}
     show(capsys, "score a first merge", calls, counted.units)
     send(shop, {"type": "identify", "anonymousId": "d1", "userId": "lan2", "messageId": "m2"})
     shop.deliver("FactsQueue")
@@ -157,6 +158,7 @@ def test_a_merge(shop: MotoShop, capsys: pytest.CaptureFixture[str]) -> None:
     counted = Counted(shop)
     shop.deliver("FactsQueue")
     calls = counted.calls("score_user")
+    assert calls.pop("PutObject") == 1
     assert calls.total() <= 3
     assert calls["TransactWriteItems"] == 1
     show(capsys, "score a merge with a merged one", calls, counted.units)
