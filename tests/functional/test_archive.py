@@ -65,7 +65,7 @@ class Down:
 
     def keep(self, name: str, data: bytes) -> None:
         self.asked += 1
-        raise NotKept(name)
+        raise NotKept(f"{len(data)} bytes of {name}")
 
 
 def scorer(shop: Shop) -> Handle:
