@@ -1,4 +1,4 @@
-"""ingest_event: an HTTP API request from a Segment client to durable queue messages."""
+"""ingest_event: an HTTP API request with events (Segment, CloudEvents, Pinpoint, Douyin) to durable queue messages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from aftershow.services.ingesting import Request, answer, ingest
 
 
 def handle(event: dict[str, Any], _context: Any, ports: Ports) -> dict[str, Any]:
-    """Answer POST /v1/{kind} (payload format 2.0)."""
-    body = event.get("body") or ""
+    """Answer POST /v1/{kind} and Pinpoint's paths under /v1/apps (payload format 2.0)."""
+    body, parameters = event.get("body") or "", event["pathParameters"]
     request = Request(
-        kind=event["pathParameters"]["kind"],
+        kind=parameters.get("kind", "apps"),
         headers=event.get("headers") or {},
         body=b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+        method=event["requestContext"]["http"]["method"],
+        parameters=parameters,
     )
     return answer(ingest(request, ports))
 

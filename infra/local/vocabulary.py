@@ -33,7 +33,7 @@ SECTIONS = _known(
 )
 PARAMETER = _known(
     "Type Default AllowedValues AllowedPattern MinValue MaxValue MinLength",
-    "Description ConstraintDescription",
+    "Description ConstraintDescription NoEcho",
 )
 GLOBALS = _known("Function")
 # How a resource is kept or removed doesn't matter to a run; when it's made does.

@@ -34,9 +34,13 @@ WILDCARDS = {
         for table in _STREAMED
     },
 }
+_PINPOINT = "SDKs of Pinpoint sign for another service: the application id is a write key, the function checks it"
 # Routes without an authorizer of the API.
 PUBLIC_ROUTES = {
-    "POST /v1/{kind}": "clients of Segment's protocol send a write key, also in the body: the function checks it",
+    "POST /v1/{kind}": "clients send a write key, also in the body, and Douyin a signature: the function checks them",
+    "POST /v1/apps/{app}/events": _PINPOINT,
+    "PUT /v1/apps/{app}/endpoints": _PINPOINT,
+    "PUT /v1/apps/{app}/endpoints/{endpoint}": _PINPOINT,
     "GET /c/{token}": "a link in a message: the token is signed",
     "GET /u/{token}": "a link in a message: the token is signed, and it only shows a page",
     "POST /u/{token}": "one click unsubscribes (RFC 8058), without signing in: the token is signed",

@@ -281,6 +281,12 @@ def test_what_is_no_request_is_refused_whole(body: bytes) -> None:
         read_endpoints(body, START)
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b'"e1"', b"null"])
+def test_an_update_must_be_an_object(body: bytes) -> None:
+    with pytest.raises(RequestRefused):
+        read_endpoint("e1", body, START)
+
+
 def test_limits_of_a_request() -> None:
     with pytest.raises(RequestRefused, match="500 KB"):
         read_events(b" " * (500 * 1024 + 1), START)
@@ -290,7 +296,7 @@ def test_limits_of_a_request() -> None:
 
 
 def test_updates_of_endpoints() -> None:
-    [one] = read_endpoint("e/1", json.dumps(ENDPOINT).encode(), START)
+    one = read_endpoint("e/1", json.dumps(ENDPOINT).encode(), START)
     [same] = read_endpoints(json.dumps({"Item": [{"Id": "e/1", **ENDPOINT}]}).encode(), START)
     assert messages([one]) == messages([same]) == endpoint_messages("e/1", ENDPOINT, START)
 
@@ -298,7 +304,7 @@ def test_updates_of_endpoints() -> None:
 @pytest.mark.parametrize("raw", [b'{"Address": 5}', b"{ }", b'{"OptOut":"MAYBE"}'])
 def test_a_refused_update_can_be_sent_again(raw: bytes) -> None:
     """It carries the id that stood in the path, and its own bytes."""
-    [thing] = read_endpoint('e"1', raw, START)
+    thing = read_endpoint('e"1', raw, START)
     [again] = read_endpoints(thing.translated.original, START)
     assert again.endpoint == 'e"1'
     assert again.translated == thing.translated or raw == b"{ }"

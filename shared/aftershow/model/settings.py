@@ -54,9 +54,10 @@ class Settings(BaseModel):
     archive_url: str = ""
     configuration_set: str = ""
 
-    # Secrets: the one signs the links in messages, the other keys the hashes of addresses.
+    # Secrets: one signs the links in messages, one keys the hashes of addresses, and with one Douyin signs its pushes.
     link_secret: str = ""
     address_secret: str = ""
+    douyin_secret: str = ""
 
     # Limits.
     due_shards: int = Field(default=64, ge=1, le=1024)

@@ -16,7 +16,7 @@ import msgspec
 
 from aftershow.model.ids import digest
 from aftershow.model.instants import iso, parse_instant
-from aftershow.rules.intake import MAX_AGE, MAX_AHEAD
+from aftershow.rules.intake import MAX_AGE, MAX_AHEAD, RequestRefused
 from aftershow.rules.wires import Translated, Unusable, body_of, check_number, event_name, items, parts, read_object
 
 ACCEPTED = 202
@@ -198,9 +198,12 @@ def _plain(given: Mapping[str, Any] | None) -> dict[str, Any]:
     return plain
 
 
-def read_endpoint(endpoint_id: str, body: bytes, now: int) -> list[Thing]:
+def read_endpoint(endpoint_id: str, body: bytes, now: int) -> Thing:
     """UpdateEndpoint. Raises RequestRefused."""
-    return [_updated(endpoint_id, body_of(body), now)]
+    text = body_of(body)
+    if text[:1] != b"{":
+        raise RequestRefused("the body must be a JSON object")
+    return _updated(endpoint_id, text, now)
 
 
 def read_endpoints(body: bytes, now: int) -> list[Thing]:
@@ -230,9 +233,7 @@ def _id(fields: Mapping[str, Any]) -> str:
 
 
 def _with_id(endpoint_id: str, raw: bytes) -> bytes:
-    inner = raw[1:].lstrip() if raw[:1] == b"{" else b""
-    if not inner:
-        return raw
+    inner = raw[1:].lstrip()
     return b'{"Id":' + msgspec.json.encode(endpoint_id) + (b"," if inner[:1] != b"}" else b"") + inner
 
 

@@ -518,6 +518,7 @@ _COUNTED = {
     "Product Added to Wishlist": Kind.WISHED,
     "Live Poll Voted": Kind.POLLED,
     "Live Gift Sent": Kind.GIFTED,
+    "Live Fan Club Joined": Kind.FOLLOWED,
     "Live Replay Watched": Kind.REPLAY_WATCHED,
     "Live Show Reserved": Kind.RESERVED,
     "Live Question Answered": Kind.ANSWERED,

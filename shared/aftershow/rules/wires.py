@@ -137,12 +137,22 @@ def event_name(given: str) -> str | None:
     """
     if given in _NAMES:
         return given
-    pieces = [piece for piece in re.split(r"[./:]", given) if piece]
-    if len(pieces) > 1 and _VERSION.fullmatch(pieces[-1]):
-        pieces.pop()
-    words = [[word.lower() for word in _WORD.findall(piece)] for piece in pieces]
-    for first in range(len(words)):
-        found = _BY_WORDS.get(tuple(word for piece in words[first:] for word in piece))
+    pieces = _pieces(given)
+    for first in range(len(pieces)):
+        found = _BY_WORDS.get(tuple(word for piece in pieces[first:] for word in piece))
         if found:
             return found
     return None
+
+
+def words_of(given: str) -> list[str]:
+    """The words of another wire's event name, in lower case, without a version."""
+    return [word for piece in _pieces(given) for word in piece]
+
+
+def _pieces(given: str) -> list[list[str]]:
+    """The words of each part of a dotted name."""
+    pieces = [piece for piece in re.split(r"[./:]", given) if piece]
+    if len(pieces) > 1 and _VERSION.fullmatch(pieces[-1]):
+        pieces.pop()
+    return [[word.lower() for word in _WORD.findall(piece)] for piece in pieces]

@@ -1,6 +1,7 @@
 """ingest_event: take what clients send, judge it, hand it over durably, answer.
 
-One queue call a request (two where facts and behaviour are mixed). Nothing is acknowledged before it is handed over.
+Segment's wire is read here; the others in `services.wires`, which is imported when the first of them comes. One queue
+call a request (two where facts and behaviour are mixed). Nothing is acknowledged before it is handed over.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request: header names in lower case, body as it came (still compressed)."""
+    """An HTTP request to /v1/`kind`, or to one of Pinpoint's paths (kind "apps").
+
+    Header names in lower case, body as it came (still compressed); `parameters` of the path.
+    """
 
     kind: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +55,31 @@ def ingest(request: Request, ports: Ports) -> Reply:
     """Answer one request to /v1/..."""
     kind = KINDS.get(request.kind)
     if kind is None:
-        return _problem(404, "not_found", f"there is no /v1/{request.kind[:32]}; batches go to /v1/batch")
+        from aftershow.services import wires
+
+        return wires.receive(request, ports)
     try:
         body = inflate(request.body, request.headers.get("content-encoding", ""))
         intake = judge(kind, body, ports.now())
     except RequestRefused as refused:
-        return _problem(400, "invalid_request", str(refused))
+        return problem(400, "invalid_request", str(refused))
     source = _source(request, intake, ports)
     if source is None:
-        return _problem(
-            401, "unauthorized", "unknown write key: send it as the user name of Basic auth, or as writeKey"
-        )
-    if not _within_rate(ports, source, intake.size):
-        return _busy("too many events a second for this write key")
+        return problem(401, "unauthorized", "unknown write key: send it as the user name of Basic auth, or as writeKey")
+    if not within_rate(ports, source, intake.size):
+        return busy("too many events a second for this write key")
+    if not take(ports, source, intake):
+        # 429 is the only answer on which clients keep the data and come again.
+        return busy("the queue did not take the events")
+    return Reply(200, {"success": True})
+
+
+def take(ports: Ports, source: str, intake: Intake) -> bool:
+    """Hand over durably what was judged; False where that failed: then nothing counts as taken."""
     try:
         _hand_over(ports, source, intake)
     except NotHandedOver:
-        # 429 is the only answer on which clients keep the data and come again.
-        return _busy("the queue did not take the events")
+        return False
     ports.log.info(
         "ingested",
         source=source,
@@ -74,7 +87,7 @@ def ingest(request: Request, ports: Ports) -> Reply:
         behaviour=len(intake.behaviour),
         rejected=len(intake.rejected),
     )
-    return Reply(200, {"success": True})
+    return True
 
 
 def inflate(body: bytes, encoding: str) -> bytes:
@@ -93,11 +106,12 @@ def inflate(body: bytes, encoding: str) -> bytes:
 
 
 def _source(request: Request, intake: Intake, ports: Ports) -> str | None:
-    given = _basic_user(request.headers.get("authorization", "")) or intake.write_key
+    given = basic_user(request.headers.get("authorization", "")) or intake.write_key
     return knows_write_key(ports, write_key_hash(given)) if given else None
 
 
-def _basic_user(authorization: str) -> str | None:
+def basic_user(authorization: str) -> str | None:
+    """The user name of Basic auth, which is the write key; None where there is none."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -107,7 +121,7 @@ def _basic_user(authorization: str) -> str | None:
         return None
 
 
-def _within_rate(ports: Ports, source: str, events: int) -> bool:
+def within_rate(ports: Ports, source: str, events: int) -> bool:
     """At most so many events a second for a key and instance; one request is always let into a fresh second."""
     now = ports.now()
     name = f"rate/{source}"
@@ -133,11 +147,13 @@ def _hand_over(ports: Ports, source: str, intake: Intake) -> None:
             ports.queues.send(queue, messages)
 
 
-def _problem(status: int, code: str, message: str) -> Reply:
+def problem(status: int, code: str, message: str) -> Reply:
+    """An answer that says what is wrong."""
     return Reply(status, {"code": code, "message": message})
 
 
-def _busy(message: str) -> Reply:
+def busy(message: str) -> Reply:
+    """Come again in a moment."""
     return Reply(429, {"code": "slow_down", "message": message}, {"retry-after": str(RETRY_AFTER_SECONDS)})
 
 

@@ -1,0 +1,146 @@
+"""ingest_event for the wires beside Segment's: CloudEvents, Pinpoint, Douyin.
+
+Each is translated into Segment's words (`rules.cloudevents`, `rules.pinpoint`, `rules.douyin`) and then judged and
+handed over as everything else. Only the wire that came is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from aftershow.ports.ports import Ports
+from aftershow.rules.intake import MAX_BATCH_BYTES, RequestRefused
+from aftershow.rules.wires import Translated, judge
+from aftershow.services.catalog import knows_write_key
+from aftershow.services.ingesting import (
+    Reply,
+    Request,
+    basic_user,
+    busy,
+    inflate,
+    problem,
+    take,
+    within_rate,
+    write_key_hash,
+)
+
+# How the AWS SDKs call what went wrong (rest-json, botocore's model of Pinpoint).
+_EXCEPTIONS = {
+    400: "BadRequestException",
+    404: "NotFoundException",
+    413: "PayloadTooLargeException",
+    429: "TooManyRequestsException",
+}
+_OK = 200
+
+
+class _Refused(Exception):
+    """The request is answered with `reply`; nothing of it is kept."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+def receive(request: Request, ports: Ports) -> Reply:
+    """Answer one request that is none of Segment's."""
+    wire = _WIRES.get(request.kind)
+    if wire is None:
+        return problem(404, "not_found", f"there is no /v1/{request.kind[:32]}; batches go to /v1/batch")
+    try:
+        return wire(request, ports)
+    except RequestRefused as refused:
+        return problem(400, "invalid_request", str(refused))
+    except _Refused as refused:
+        return refused.reply
+
+
+def _cloudevents(request: Request, ports: Ports) -> Reply:
+    from aftershow.rules import cloudevents
+
+    authorization = request.headers.get("authorization", "")
+    scheme, _, token = authorization.partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    source = _source(basic_user(authorization) or bearer or request.headers.get("x-write-key"), ports)
+    if source is None:
+        how = "as the user name of Basic auth, as a Bearer token, or as x-write-key"
+        return problem(401, "unauthorized", f"unknown write key: send it {how}")
+    reasons = _taken(ports, source, cloudevents.read(request.headers, _body(request)))
+    refused = [{"index": index, "reason": reason} for index, reason in enumerate(reasons) if reason]
+    return Reply(_OK, {"success": True} | ({"refused": refused} if refused else {}))
+
+
+def _pinpoint(request: Request, ports: Ports) -> Reply:
+    """PutEvents, UpdateEndpoint and UpdateEndpointsBatch. SDKs sign with keys that only AWS could check: here the
+    application id is what a write key is elsewhere."""
+    request_id = ports.new_id()
+    try:
+        return _pinpoint_taken(request, ports, request_id)
+    except RequestRefused as refused:
+        reply = problem(400, "", str(refused))
+    except _Refused as refused:
+        reply = refused.reply
+    body = {"Message": reply.body["message"], "RequestID": request_id}
+    return Reply(reply.status, body, {**reply.headers, "x-amzn-errortype": _EXCEPTIONS[reply.status]})
+
+
+def _pinpoint_taken(request: Request, ports: Ports, request_id: str) -> Reply:
+    from aftershow.rules import pinpoint
+
+    now = ports.now()
+    source = _source(request.parameters["app"], ports)
+    if source is None:
+        raise _Refused(problem(404, "", "this application id is none of the shop's write keys"))
+    body = _body(request)
+    if len(body) > MAX_BATCH_BYTES:
+        raise _Refused(problem(413, "", f"a request holds at most {MAX_BATCH_BYTES // 1024} KB"))
+    if request.method == "POST":
+        things = pinpoint.read_events(body, now)
+    elif "endpoint" in request.parameters:
+        things = [pinpoint.read_endpoint(request.parameters["endpoint"], body, now)]
+    else:
+        things = pinpoint.read_endpoints(body, now)
+    reasons = _taken(ports, source, [thing.translated for thing in things])
+    if request.method == "POST":
+        return Reply(pinpoint.ACCEPTED, pinpoint.events_answer(things, reasons))
+    return Reply(pinpoint.ACCEPTED, pinpoint.endpoints_answer(reasons, request_id))
+
+
+def _douyin(request: Request, ports: Ports) -> Reply:
+    """A push of a live room. It is signed, so it needs no write key; and it has no rate of ours, since the platform has
+    one and stops pushing where it is refused."""
+    from aftershow.rules import douyin
+
+    secret = ports.settings.douyin_secret
+    if not secret:
+        return problem(404, "not_configured", "pushes of Douyin are off: the parameter DouyinSecret is not set")
+    doubt = douyin.reason_to_doubt(request.headers, request.body, secret, ports.now())
+    if doubt:
+        return problem(401, "unauthorized", doubt)
+    _taken(ports, douyin.SOURCE, douyin.read(request.headers, request.body), rated=False)
+    return Reply(_OK, {"success": True})
+
+
+def _taken(ports: Ports, source: str, things: Iterable[Translated], *, rated: bool = True) -> tuple[str, ...]:
+    """Judge and hand over; for each thing why it is refused, "" where it isn't. Raises _Refused."""
+    judged = judge(things, ports.now())
+    if rated and not within_rate(ports, source, judged.intake.size):
+        raise _Refused(busy("too many events a second for this write key"))
+    if not take(ports, source, judged.intake):
+        raise _Refused(busy("the queue did not take the events"))
+    return judged.reasons
+
+
+def _body(request: Request) -> bytes:
+    return inflate(request.body, request.headers.get("content-encoding", ""))
+
+
+def _source(key: str | None, ports: Ports) -> str | None:
+    return knows_write_key(ports, write_key_hash(key)) if key else None
+
+
+_WIRES: Mapping[str, Callable[[Request, Ports], Reply]] = {
+    "cloudevents": _cloudevents,
+    "apps": _pinpoint,
+    "douyin": _douyin,
+}
