@@ -13,10 +13,9 @@ def handle(event: dict[str, Any], _context: Any, ports: Ports) -> dict[str, Any]
     """Answer POST /v1/{kind} and Pinpoint's paths under /v1/apps (payload format 2.0)."""
     body, parameters = event.get("body") or "", event["pathParameters"]
     request = Request(
-        kind=parameters.get("kind", "apps"),
+        kind=parameters.get("kind") or event["routeKey"],
         headers=event.get("headers") or {},
         body=b64decode(body) if event.get("isBase64Encoded") else body.encode(),
-        method=event["requestContext"]["http"]["method"],
         parameters=parameters,
     )
     return answer(ingest(request, ports))

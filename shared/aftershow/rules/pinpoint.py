@@ -19,8 +19,8 @@ from aftershow.model.instants import iso, parse_instant
 from aftershow.rules.intake import MAX_AGE, MAX_AHEAD, RequestRefused
 from aftershow.rules.wires import Translated, Unusable, body_of, check_number, event_name, items, parts, read_object
 
-ACCEPTED = 202
-REFUSED = 400
+# What an SDK finds in the answer for each item.
+ACCEPTED, REFUSED = 202, 400
 
 # Which of our channels an address belongs to. Any other type (CUSTOM, IN_APP, new ones) has none.
 CHANNELS = {"EMAIL": "email", "SMS": "sms", "VOICE": "sms"} | dict.fromkeys(

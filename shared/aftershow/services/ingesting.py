@@ -25,7 +25,7 @@ RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request to /v1/`kind`, or to one of Pinpoint's paths (kind "apps").
+    """An HTTP request to /v1/`kind`, or to another route of the template, whose key is then its kind.
 
     Header names in lower case, body as it came (still compressed); `parameters` of the path.
     """
@@ -33,7 +33,6 @@ class Request:
     kind: str
     headers: Mapping[str, str]
     body: bytes
-    method: str = "POST"
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 

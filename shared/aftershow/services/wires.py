@@ -31,7 +31,12 @@ _EXCEPTIONS = {
     413: "PayloadTooLargeException",
     429: "TooManyRequestsException",
 }
-_OK = 200
+_OK, _ACCEPTED = 200, 202
+
+# Pinpoint's routes, as the template has them.
+PUT_EVENTS = "POST /v1/apps/{app}/events"
+UPDATE_ENDPOINT = "PUT /v1/apps/{app}/endpoints/{endpoint}"
+UPDATE_ENDPOINTS = "PUT /v1/apps/{app}/endpoints"
 
 
 class _Refused(Exception):
@@ -71,8 +76,7 @@ def _cloudevents(request: Request, ports: Ports) -> Reply:
 
 
 def _pinpoint(request: Request, ports: Ports) -> Reply:
-    """PutEvents, UpdateEndpoint and UpdateEndpointsBatch. SDKs sign with keys that only AWS could check: here the
-    application id is what a write key is elsewhere."""
+    """Answer as the AWS SDKs read it."""
     request_id = ports.new_id()
     try:
         return _pinpoint_taken(request, ports, request_id)
@@ -88,22 +92,23 @@ def _pinpoint_taken(request: Request, ports: Ports, request_id: str) -> Reply:
     from aftershow.rules import pinpoint
 
     now = ports.now()
-    source = _source(request.parameters["app"], ports)
+    # SDKs sign with keys that only AWS could check: the application id is what a write key is elsewhere.
+    source = _source(request.parameters.get("app"), ports)
     if source is None:
         raise _Refused(problem(404, "", "this application id is none of the shop's write keys"))
     body = _body(request)
     if len(body) > MAX_BATCH_BYTES:
         raise _Refused(problem(413, "", f"a request holds at most {MAX_BATCH_BYTES // 1024} KB"))
-    if request.method == "POST":
+    if request.kind == PUT_EVENTS:
         things = pinpoint.read_events(body, now)
-    elif "endpoint" in request.parameters:
+    elif request.kind == UPDATE_ENDPOINT:
         things = [pinpoint.read_endpoint(request.parameters["endpoint"], body, now)]
     else:
         things = pinpoint.read_endpoints(body, now)
     reasons = _taken(ports, source, [thing.translated for thing in things])
-    if request.method == "POST":
-        return Reply(pinpoint.ACCEPTED, pinpoint.events_answer(things, reasons))
-    return Reply(pinpoint.ACCEPTED, pinpoint.endpoints_answer(reasons, request_id))
+    if request.kind == PUT_EVENTS:
+        return Reply(_ACCEPTED, pinpoint.events_answer(things, reasons))
+    return Reply(_ACCEPTED, pinpoint.endpoints_answer(reasons, request_id))
 
 
 def _douyin(request: Request, ports: Ports) -> Reply:
@@ -141,6 +146,8 @@ def _source(key: str | None, ports: Ports) -> str | None:
 
 _WIRES: Mapping[str, Callable[[Request, Ports], Reply]] = {
     "cloudevents": _cloudevents,
-    "apps": _pinpoint,
+    PUT_EVENTS: _pinpoint,
+    UPDATE_ENDPOINT: _pinpoint,
+    UPDATE_ENDPOINTS: _pinpoint,
     "douyin": _douyin,
 }
