@@ -63,7 +63,9 @@ def _page(summary: Summary, locale: str) -> dict[str, Any]:
         ],
         **_page_rows(summary, locale),
         "story": _page_story(summary.story, locale) if summary.story else None,
-        "ledger": _figures(locale, earned=ledger.earned, reversed=ledger.reversed)
+        "ledger": _figures(
+            locale, earned=ledger.earned, reversed=ledger.reversed, spent=ledger.spent, ran_out=ledger.expired
+        )
         + _figures(locale, balance_sum=ledger.balance_sum, entries=ledger.entries),
         "balanced": ledger.balances,
         "events": _figures(locale, accepted=events.accepted, duplicate=events.duplicate, dead=events.dead),

@@ -10,7 +10,7 @@ from typing import TypeVar
 from aftershow.model.base import Record
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import viewer_id
-from aftershow.model.ledger import ISSUED, Account, Entry
+from aftershow.model.ledger import Account, Entry
 from aftershow.model.orders import Order
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
@@ -21,6 +21,7 @@ from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
 from aftershow.rules.planning import Person, Shop
 from aftershow.rules.viewing import lead
+from aftershow.services.recounting import Recount, recount
 from infra.local.host import LocalHost
 
 T = TypeVar("T", bound=Record)
@@ -98,6 +99,16 @@ class Records:
         return self._all("ledger", Entry, sk_prefix="entry#")
 
     @cached_property
+    def refused(self) -> list[Entry]:
+        """Entries that were refused: their key stands in the ledger with other content."""
+        return self._all("ledger", Entry, sk_prefix="refused#")
+
+    @cached_property
+    def recount(self) -> Recount:
+        """The ledger, recounted from its entries."""
+        return recount(self.items("ledger"), self.orders, self.settings.shop_currency, self.now)
+
+    @cached_property
     def addresses(self) -> Mapping[str, Address]:
         """What is known of addresses, by keyed hash."""
         return {one.hashed: one for one in self._all("addresses", Address)}
@@ -157,12 +168,8 @@ class Records:
         return _grouped(self.orders, lambda order: order.viewer or "")
 
     @cached_property
-    def _entries_by_account(self) -> Mapping[str, list[Entry]]:
-        legs = ((leg.account, entry) for entry in self.entries for leg in entry.legs if leg.account != ISSUED)
-        by_account: dict[str, list[Entry]] = {}
-        for account, entry in legs:
-            by_account.setdefault(account, []).append(entry)
-        return by_account
+    def _entries_by_home(self) -> Mapping[str, list[Entry]]:
+        return _grouped(self.entries, lambda entry: entry.home)
 
     def orders_of(self, human: Human) -> list[Order]:
         """A person's orders, of all member ids."""
@@ -170,7 +177,15 @@ class Records:
 
     def entries_of(self, human: Human) -> list[Entry]:
         """A person's ledger entries, of all member ids."""
-        return [entry for member in human.members for entry in self._entries_by_account.get(f"viewer:{member}", ())]
+        return [entry for member in human.members for entry in self._entries_by_home.get(member, ())]
+
+    def accounts_of(self, human: Human) -> list[Account]:
+        """A person's points accounts, of all member ids."""
+        return [account for account in self.accounts if account.viewer in human.members]
+
+    def refused_of(self, human: Human) -> list[Entry]:
+        """Entries that were refused for a person, of all member ids."""
+        return [entry for entry in self.refused if entry.home in human.members]
 
     def find(self, identifier: str) -> Human | None:
         """The person behind any identifier: viewer id, user id, anonymous id, e-mail address or phone number."""

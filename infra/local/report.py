@@ -190,8 +190,10 @@ def _told(story: Story, locale: str, most: int = STORY_LINES) -> RenderableType:
 def _points(summary: Summary, locale: str) -> RenderableType:
     ledger = summary.ledger
     verdict = ("balanced", "green") if ledger.balances else ("not_balanced", "bold red")
-    earned, taken, left = ledger.earned, ledger.reversed, ledger.balance_sum
-    points = _figures(locale, earned=earned, reversed=taken, balance_sum=left)
+    counts = {"earned": ledger.earned, "reversed": ledger.reversed}
+    # Nothing is said of what never happened.
+    counts |= {code: count for code, count in (("spent", ledger.spent), ("ran_out", ledger.expired)) if count}
+    points = _figures(locale, **counts, balance_sum=ledger.balance_sum)
     points.append(word(verdict[0], locale), verdict[1])
     return Group(points, _figures(locale, entries=ledger.entries))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from aftershow.model.engagements import Engagement, Kind
+from aftershow.model.ledger import set_aside
 from aftershow.model.orders import Order
 from aftershow.model.reminders import Reminder, Step
 from aftershow.rules.intent import score, why
@@ -140,5 +141,13 @@ def _of_order(records: Records, order: Order) -> Iterator[StoryLine]:
 
 def _of_ledger(records: Records, human: Human) -> Iterator[StoryLine]:
     for entry in records.entries_of(human):
-        code = "points_earned" if entry.points >= 0 else "points_reversed"
-        yield StoryLine(entry.at, code, abs(entry.points), because=(Because(entry.reason.replace(" ", "_")),))
+        because = (Because(entry.reason.replace(" ", "_")),)
+        aside = entry.sum(set_aside(entry.home))
+        if entry.points < 0:
+            yield StoryLine(
+                entry.at, "points_reversed" if entry.issued else "points_gone", -entry.points, entry.note or "", because
+            )
+        elif aside and not entry.points:
+            yield StoryLine(entry.at, "points_aside", abs(aside), entry.note or "", because)
+        else:
+            yield StoryLine(entry.at, "points_earned", entry.points, entry.note or "", because)

@@ -100,17 +100,22 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Points. `balance_sum` is over the viewers' accounts: `earned` - `reversed` if all is well."""
+    """Points, recounted. `balance_sum` is over the viewers' accounts, of which `negative_accounts` are below zero;
+    `disagreements` is how often the recount found something else than what stands there."""
 
-    earned: int
-    reversed: int
-    balance_sum: int
-    entries: int
+    earned: int = 0
+    reversed: int = 0
+    expired: int = 0
+    spent: int = 0
+    balance_sum: int = 0
+    negative_accounts: int = 0
+    entries: int = 0
+    disagreements: int = 0
 
     @property
     def balances(self) -> bool:
         """Whether the accounts hold what the entries say."""
-        return self.earned - self.reversed == self.balance_sum
+        return not self.disagreements
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,17 @@ from typing import Any
 
 from aftershow.model.engagements import Engagement
 from aftershow.model.instants import at_zone, iso
-from aftershow.model.ledger import ISSUED
 from aftershow.model.reminders import Reminder
 from aftershow.rules.intent import score
 from aftershow.rules.planning import EXPIRED, address_of, attributed_show, choose_channel, plan
 from aftershow.rules.viewing import lead
+from infra.local.books import entry_json, ledger, points_json
 from infra.local.records import Human, Records
 from infra.local.report import STORY_LINES
 from infra.local.stories import SHORT_ID, because, planned_because, story
 from infra.local.summary import (
     Count,
     Events,
-    Ledger,
     MessageRow,
     NonOrderer,
     ReminderRow,
@@ -77,17 +76,6 @@ def events(tally: Mapping[str, int]) -> Events:
     return Events(accepted=tally.get("scored.events", 0) - duplicate - dead, duplicate=duplicate, dead=dead)
 
 
-def ledger(records: Records) -> Ledger:
-    """The points, recounted from the entries; the balances are the accounts' own."""
-    moved = [sum(leg.points for leg in entry.legs if leg.account != ISSUED) for entry in records.entries]
-    return Ledger(
-        earned=sum(points for points in moved if points > 0),
-        reversed=-sum(points for points in moved if points < 0),
-        balance_sum=sum(account.balance for account in records.accounts),
-        entries=len(records.entries),
-    )
-
-
 def reminder_json(row: Reminder) -> dict[str, object]:
     """A reminder as `--json` has it."""
     return {
@@ -129,7 +117,10 @@ def run_json(records: Records, tally: Mapping[str, int], *, synthetic: bool) -> 
         "ledger": {
             "earned": points.earned,
             "reversed": points.reversed,
+            "expired": points.expired,
+            "spent": points.spent,
             "balance_sum": points.balance_sum,
+            "negative_accounts": points.negative_accounts,
             "entries": points.entries,
         },
     }
@@ -271,7 +262,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
     # Who got a message about a show was not too late for it.
     written_to = {(row.playbook, row.about) for row in records.reminders_of(human) if row.sent_at is not None}
     decided = plan(person, records.shop, records.now) if person else None
-    accounts = [account for account in records.accounts if account.viewer in human.members]
+    accounts = records.accounts_of(human)
     return {
         "viewer": human.viewer,
         "members": list(human.members),
@@ -293,12 +284,13 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         ]
         or ([] if head else [{"playbook": None, "about": None, "reason": "no_identity"}]),
         "points": {
-            "balance": sum(account.balance for account in accounts),
+            **points_json(accounts, records.now),
             "earned": sum(account.earned for account in accounts),
             "reversed": sum(account.reversed for account in accounts),
-            "entries": [
-                {"at": iso(entry.at), "points": entry.points, "reason": entry.reason, "key": entry.key}
-                for entry in records.entries_of(human)
+            "entries": [entry_json(entry) for entry in records.entries_of(human)],
+            "refused": [
+                {"key": entry.key, "hash": entry.hash, "why": "its key stands in the ledger with other content"}
+                for entry in records.refused_of(human)
             ],
         },
     }

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from aftershow.model.instants import at_zone
 from aftershow.model.money import display
+from aftershow.rules.wording import CHINESE
 from infra.local.summary import Because, ReminderRow, StoryLine, Summary
 
 LOCALES = ("en", "zh-CN")
@@ -137,8 +138,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "order_cancelled": ("order cancelled", "订单取消"),
     "points_earned": ("{n} points", "积分 {n}"),
     "points_reversed": ("{n} points taken back", "扣回积分 {n}"),
-    "refund_without_an_order": ("refund without an order", "无单退款"),
-    "order_refunded": ("order refunded", "订单退款"),
+    "points_gone": ("{n} points less", "积分减少 {n}"),
+    "points_aside": ("{n} points", "积分 {n}"),
     "intent_hot": ("hot, intent {n}", "很想买，意向 {n}"),
     "intent_considering": ("considering, intent {n}", "在考虑，意向 {n}"),
     "intent_cold": ("cold, intent {n}", "兴趣淡，意向 {n}"),
@@ -184,6 +185,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "dead": ("set aside with a reason", "拒收（附原因）"),
     "earned": ("earned", "获得"),
     "reversed": ("taken back", "扣回"),
+    "ran_out": ("expired", "到期"),
+    "spent": ("spent", "使用"),
     "balance_sum": ("balance of all accounts", "账户余额合计"),
     "entries": ("ledger entries", "分录数"),
     "balanced": ("the books balance", "账目相符"),
@@ -191,6 +194,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "more_rows": ("{n} more, in the JSON output", "另有 {n} 行，见 JSON 输出"),
     "none": ("none", "无"),
 }
+
+# Why a ledger entry was posted; "order completed" and the like have words of their own above.
+WORDS = {reason.replace(" ", "_"): (reason, chinese) for reason, chinese in CHINESE.items()} | dict(WORDS)
 
 
 def check(locale: str) -> None:

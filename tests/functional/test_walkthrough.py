@@ -116,7 +116,7 @@ def test_a_viewer_comes_back_and_orders() -> None:  # noqa: PLR0915 (one story, 
     [account] = shop.records().accounts
     assert (account.balance, account.earned, account.reversed, account.entries) == (100, 120, 20, 2)
     assert sorted(entry.points for entry in shop.records().entries) == [-20, 120]
-    assert all(sum(leg.points for leg in entry.legs) == 0 for entry in shop.records().entries)
+    assert all(sum(one.points for one in entry.postings) == 0 for entry in shop.records().entries)
 
     # The second reminder never goes out, and the explanation says why.
     shop.until(SECOND_REMINDER + 2 * DAY)

@@ -286,7 +286,7 @@ def test_an_empty_run_is_told_too(locale: str) -> None:
         non_orderers=(),
         messages=(),
         story=None,
-        ledger=Ledger(5, 1, 3, 2),
+        ledger=Ledger(earned=5, reversed=1, balance_sum=3, entries=2, disagreements=1),
     )
     read(render_page(nothing, locale))
     assert word("not_balanced", locale) in render_page(nothing, locale)

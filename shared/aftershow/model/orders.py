@@ -25,6 +25,8 @@ class Order(Record):
 
     order: str
     viewer: str | None = None
+    # Viewers to whom the order was ascribed before: what the ledger gave them for it is taken back.
+    former: tuple[str, ...] = ()
     hash: str | None = None
     at: int | None = None
     minor: int = 0

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
+
+# What a refund takes back of points that were spent: they are owed (the balance goes below zero), or owed only as far
+# as there are others (zero), or only points that are still pending are taken back at all.
+RefundPolicy = Literal["negative", "zero", "pending"]
 
 
 def environment() -> Mapping[str, str]:
@@ -69,6 +73,10 @@ class Settings(BaseModel):
     quiet_from_hour: int = Field(default=21, ge=0, le=24)
     quiet_until_hour: int = Field(default=8, ge=0, le=24)
     return_window_days: int = Field(default=0, ge=0, le=365)
+    # Whole months after the return window; 0: never. At most two years, so that an account holds 36 lots at most.
+    points_expire_months: int = Field(default=12, ge=0, le=24)
+    refund_policy: RefundPolicy = "negative"
+    reservation_minutes: int = Field(default=15, ge=1, le=1440)
     events_per_second: int = Field(default=1000, ge=1)
 
     def queue_named(self, arn: str) -> str | None:

@@ -7,6 +7,8 @@ from aftershow.ports.store import Key
 
 # A million joins in a minute are 16,667 a second: over 32 shards 521, below DynamoDB's 1,000 for one partition.
 SHOW_SHARDS = 32
+# A thousand accounts a second that change their next moment of care are 63 writes a second in each.
+CARE_SHARDS = 16
 
 
 def head(viewer: str) -> Key:
@@ -75,13 +77,53 @@ def viewer_orders(viewer: str, at: int, order_id: str) -> tuple[str, str]:
 
 
 def ledger_account(viewer: str) -> Key:
-    """A viewer's points account, with its balance."""
+    """A viewer's points account: the fold of the entries that name it."""
     return Key("ledger", viewer, "account")
 
 
-def ledger_entry(viewer: str, business_key: str) -> Key:
-    """A ledger entry, keyed by the business event and the rule, for ever."""
-    return Key("ledger", viewer, f"entry#{digest('entry', business_key, size=15)}")
+def ledger_entry(home: str, business_key: str) -> Key:
+    """A ledger entry, keyed by the business event and the rule, for ever; under a viewer, or "budget#id"."""
+    return Key("ledger", home, f"entry#{digest('entry', business_key, size=15)}")
+
+
+def ledger_refused(home: str, business_key: str, hashed: str) -> Key:
+    """What was refused, since its key stands in the ledger with other content; kept for somebody to look at."""
+    return Key("ledger", home, f"refused#{digest('entry', business_key, size=15)}#{hashed}")
+
+
+def statement_index(home: str, posted_at: int, number: int) -> tuple[str, str]:
+    """Where an account's `number`th entry stands in its statement, the newest first."""
+    return f"statement#{home}", f"{10**15 - 1 - posted_at:015d}#{10**9 - number:010d}"
+
+
+def care_index(viewer: str, due: int) -> tuple[str, str]:
+    """Where an account stands among those with whom time will do something."""
+    return care_shard(shard_of(viewer, CARE_SHARDS)), f"{due:015d}#{viewer}"
+
+
+def care_shard(shard: int) -> str:
+    """One shard of the accounts in daily care."""
+    return f"care#{shard}"
+
+
+def budget_home(budget: str) -> str:
+    """Where a budget's own entries stand."""
+    return f"budget#{budget}"
+
+
+def budget(budget_id: str) -> Key:
+    """What a budget is; it never changes."""
+    return Key("ledger", budget_home(budget_id), "budget")
+
+
+def budget_shard(budget_id: str, shard: int) -> Key:
+    """What is left in one shard of a budget."""
+    return Key("ledger", f"budget#{budget_id}#{shard}", "shard")
+
+
+def redeem_code(hashed: str) -> Key:
+    """A redeem code, under its hash."""
+    return Key("ledger", f"code#{hashed}", "code")
 
 
 def show(show_id: str) -> Key:

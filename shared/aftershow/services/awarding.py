@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from aftershow.model.events import OrderChanged, read_event
 from aftershow.model.ledger import Account, Entry
 from aftershow.model.orders import Order, UnnamedRefund
+from aftershow.model.viewers import Head
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
-from aftershow.ports.store import Check, Item, Key, Put
+from aftershow.ports.store import Check, Item, Key
 from aftershow.rules import points
+from aftershow.services.ledger import keep_refused, post
 from aftershow.services.messages import Received, settle
+from aftershow.services.people import leading_head
 
 
 def award(message: Received, ports: Ports) -> None:
@@ -23,55 +27,82 @@ def award(message: Received, ports: Ports) -> None:
     if not isinstance(event, OrderChanged):
         return
     key = Key("orders", event.key)
+    if key.pk.startswith("refund#"):
+        settle(ports, lambda: _take_back(ports, key))
+        return
     while settle(ports, lambda: _post_next(ports, key)):
         pass
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A viewer's account, and those of an order's entries that stand under the viewer."""
+
+    account: Account
+    posted: Mapping[str, Entry]
+    items: Mapping[Key, Item]
+    closed: bool
+
+
 def _post_next(ports: Ports, key: Key) -> bool:
-    """Post the first missing entry of an order; False where none is missing. One commit of three items: the entry, the
+    """Post the first missing entry of an order; whether there is more. One commit of three items: the entry, the
     account, and the order as a check."""
     item = ports.store.get(key)
     if item is None:
         return False
-    if key.pk.startswith("refund#"):
-        refund = UnnamedRefund.read(item.body)
-        if points.why_no_points(refund, ports.settings.shop_currency):
-            return False
-        entry = points.unnamed(refund)
-        return _post(ports, item, refund.viewer, [entry.key], lambda posted: [] if entry.key in posted else [entry])
     order = Order.read(item.body)
-    viewer = order.viewer
-    if viewer is None or points.why_no_points(order, ports.settings.shop_currency):
+    if order.viewer is None or points.why_no_points(order, ports.settings.shop_currency):
         return False
-    window_days = ports.settings.return_window_days
-    return _post(
-        ports,
-        item,
-        viewer,
-        points.entry_keys(order),
-        lambda posted: points.missing(order, posted, viewer, window_days),
-    )
+    # What others got for it is taken back first.
+    return any(_post_for(ports, item, order, viewer) for viewer in (*order.former, order.viewer))
 
 
-def _post(
-    ports: Ports, about: Item, viewer: str, names: Sequence[str], missing: Callable[[Mapping[str, Entry]], list[Entry]]
-) -> bool:
-    """Read the entries of these names and the account at once; post the first that is missing."""
+def _post_for(ports: Ports, about: Item, order: Order, viewer: str) -> bool:
+    terms, named = points.Terms.of(ports.settings), points.entry_keys(order)
+    found = _find(ports, viewer, named)
+    lacks = points.missing(order, found.posted, found.account, terms, ports.now())
+    if lacks.entry is not None and lacks.entry.key not in named:
+        # No single word says this, which is rare: only now is it worth reading whether it stands already.
+        found = _find(ports, viewer, [*named, *points.again_keys(order)])
+        lacks = points.missing(order, found.posted, found.account, terms, ports.now())
+    if lacks.contradicted is not None:
+        keep_refused(ports, lacks.contradicted)
+    return _post(ports, about, found, lacks.entry) and lacks.more
+
+
+def _take_back(ports: Ports, key: Key) -> None:
+    item = ports.store.get(key)
+    if item is None:
+        return
+    refund = UnnamedRefund.read(item.body)
+    if points.why_no_points(refund, ports.settings.shop_currency):
+        return
+    found = _find(ports, refund.viewer, [points.unnamed_key(refund)])
+    if not found.posted:
+        _post(ports, item, found, points.unnamed(refund, found.account, points.Terms.of(ports.settings), ports.now()))
+
+
+def _find(ports: Ports, viewer: str, names: Sequence[str]) -> _Found:
     by_key = {keys.ledger_entry(viewer, name): name for name in names}
-    account_key = keys.ledger_account(viewer)
-    found = ports.store.get_many([*by_key, account_key])
-    account_item = found.pop(account_key, None)
-    entries = missing({by_key[key]: Entry.read(item.body) for key, item in found.items()})
-    if not entries:
-        return False
-    entry = entries[0]
+    account_key, head_key = keys.ledger_account(viewer), keys.head(viewer)
+    items = ports.store.get_many([*by_key, account_key, head_key])
+    account_item, head_item = items.get(account_key), items.get(head_key)
     account = Account.read(account_item.body) if account_item else Account(viewer=viewer)
-    ports.store.commit(
-        [
-            Put(keys.ledger_entry(viewer, entry.key), entry.body(), None),
-            Put(account_key, points.posted_to(account, entry).body(), account_item.version if account_item else None),
-        ],
-        [Check(about.key, about.version)],
-    )
-    ports.log.info("posted", entries=1, rule=entry.rule)
-    return len(entries) > 1
+    head = Head.read(head_item.body) if head_item else None
+    if head is not None and head.merged_into is not None:
+        leading = leading_head(ports, head.merged_into)
+        head = leading[0] if leading else head
+    erased = head is not None and head.erased_at is not None
+    posted = {name: Entry.read(items[key].body) for key, name in by_key.items() if key in items}
+    return _Found(account, posted, items, erased or account.closed_at is not None)
+
+
+def _post(ports: Ports, about: Item, found: _Found, entry: Entry | None) -> bool:
+    if entry is None:
+        return False
+    if found.closed:
+        # Whoever erases a person closes the account with a put, so an award that read the head before is refused there.
+        ports.log.info("not posted, account closed", closed=1, rule=entry.rule)
+        return False
+    post(ports, [entry], [found.account], found.items, [Check(about.key, about.version)])
+    return True
