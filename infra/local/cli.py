@@ -3,31 +3,41 @@ and 2 (was asked wrongly)."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from infra.local import playbooks, runs
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
+from infra.local.command import (
+    ASKED_WRONGLY,
+    DEFAULT_DATA,
+    FOUND_SOMETHING_WRONG,
+    ROOT,
+    DataOption,
+    HtmlOption,
+    JsonOption,
+    Locale,
+    LocaleOption,
+    check_writable,
+    console,
+    err,
+    json_text,
+    progress,
+    put,
+    refuse,
+    refusing,
+)
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
 from infra.local.stories import story
 from infra.local.telling import explanation, run_json, summary
 from infra.local.tools import ToolError
-
-ROOT = Path(__file__).resolve().parents[2]
-FOUND_SOMETHING_WRONG, ASKED_WRONGLY = 1, 2
-# A report is drawn for a page of this width, so that two runs print the same.
-REPORT_COLUMNS = 100
 
 app = typer.Typer(
     name="aftershow",
@@ -40,34 +50,11 @@ app = typer.Typer(
 app.add_typer(playbooks.app, name="playbooks")
 
 
-class Locale(StrEnum):
-    """Languages of the report."""
-
-    EN = "en"
-    ZH_CN = "zh-CN"
-
-
 class Format(StrEnum):
     """What recorded files hold."""
 
     SEGMENT = "segment"
     ONLINE_RETAIL = "online-retail"
-
-
-DataOption = Annotated[
-    Path,
-    typer.Option(
-        "--data", help="The state, an SQLite file; else .aftershow/local.db in the project.", show_default=False
-    ),
-]
-JsonOption = Annotated[
-    str | None, typer.Option("--json", help="Also write everything as JSON to this file; - is standard output.")
-]
-HtmlOption = Annotated[
-    str | None, typer.Option("--html", help="Also write the report as one self-contained page; - is standard output.")
-]
-LocaleOption = Annotated[Locale, typer.Option("--locale", help="Language of the report.")]
-DEFAULT_DATA = ROOT / ".aftershow" / "local.db"
 
 
 @app.command()
@@ -85,8 +72,8 @@ def demo(
     The show is synthetic and says so; every decision is made by the same code that runs in Lambda. Afterwards:
     aftershow explain VIEWER, with a viewer id from the report.
     """
-    _check_writable(json_file, html)
-    with _refusing(runs.CannotRun), _progress("Playing the show") as report:
+    check_writable(json_file, html)
+    with refusing(runs.CannotRun), progress("Playing the show") as report:
         run = runs.demo(viewers, seed, days, data, report)
     _tell(run, json_file, html, locale, synthetic=True)
 
@@ -110,13 +97,13 @@ def replay(
     segment: NDJSON of Segment messages, one message or batch a line. online-retail: invoices of the UCI Online Retail
     data; its customers have no addresses, so what the playbooks would have sent goes to files.
     """
-    _check_writable(json_file, html)
-    with _refusing(runs.CannotRun), _progress("Replaying") as report:
+    check_writable(json_file, html)
+    with refusing(runs.CannotRun), progress("Replaying") as report:
         run = runs.replay(files, format_.value, data, report)
     _tell(run, json_file, html, locale, synthetic=False)
-    _err().print(runs.sentence(run.read), markup=False, highlight=False)
+    err().print(runs.sentence(run.read), markup=False, highlight=False)
     for place in run.unreadable:
-        _err().print(f"not read: {place}", markup=False, highlight=False)
+        err().print(f"not read: {place}", markup=False, highlight=False)
     if run.read.get("broken"):
         raise typer.Exit(FOUND_SOMETHING_WRONG)
 
@@ -133,27 +120,27 @@ def explain(
 ) -> None:
     """Tell everything that is known about a viewer: what they did, every decision with its reason and trace, points."""
     if not viewer.strip():
-        _refuse("explain needs a viewer", ASKED_WRONGLY)
-    _check_writable(json_file)
-    with _refusing(runs.CannotRun):
+        refuse("explain needs a viewer", ASKED_WRONGLY)
+    check_writable(json_file)
+    with refusing(runs.CannotRun):
         run = runs.opened(data)
     if not run.complete:
-        _err().print("this state is of a run that was interrupted", markup=False, highlight=False)
+        err().print("this state is of a run that was interrupted", markup=False, highlight=False)
     records = run.records()
     human = records.find(viewer)
     if human is None:
         run.close()
-        _refuse(
+        refuse(
             f"nobody is known as {viewer}: take a viewer from the report, or any identifier that was sent",
             FOUND_SOMETHING_WRONG,
         )
     told = explanation(records, human)
     if json_file == "-":
-        sys.stdout.write(_json(told))
+        sys.stdout.write(json_text(told))
     else:
-        print_story(story(records, human), told, locale.value, _console())
+        print_story(story(records, human), told, locale.value, console())
         if json_file is not None:
-            Path(json_file).write_text(_json(told), encoding="utf-8")
+            put(json_file, json_text(told))
     run.close()
 
 
@@ -168,19 +155,19 @@ def build(
 
     Needs Python 3.13, the runtime's version; the SAM CLI is installed into .aftershow/tools.
     """
-    with _refusing(ToolError, BuildError):
+    with refusing(ToolError, BuildError):
         folder = built(this_architecture() if here else ARCHITECTURE)
     weighed = packages(folder)
     for each in weighed:
-        _console().print(
+        console().print(
             f"{each.name:20} {each.size_bytes / KIB:10,.0f} KiB of at most {each.limit_bytes / KIB:8,.0f}",
             markup=False,
             highlight=False,
         )
-    _console().print(f"built into {folder.relative_to(ROOT)}", markup=False, highlight=False)
+    console().print(f"built into {folder.relative_to(ROOT)}", markup=False, highlight=False)
     heavy = [each.name for each in weighed if each.too_heavy]
     if heavy:
-        _refuse(f"too heavy: {', '.join(heavy)}", FOUND_SOMETHING_WRONG)
+        refuse(f"too heavy: {', '.join(heavy)}", FOUND_SOMETHING_WRONG)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -196,76 +183,18 @@ def main() -> None:
     app(prog_name="aftershow")
 
 
-def _console() -> Console:
-    return Console(width=REPORT_COLUMNS)
-
-
-def _err() -> Console:
-    return Console(stderr=True)
-
-
-@contextmanager
-def _refusing(*errors: type[Exception]) -> Any:
-    try:
-        yield
-    except errors as error:
-        _refuse(str(error), ASKED_WRONGLY)
-
-
-def _refuse(message: str, code: int) -> NoReturn:
-    _err().print(f"aftershow: {message}", markup=False, highlight=False)
-    raise typer.Exit(code)
-
-
-@contextmanager
-def _progress(title: str) -> Any:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_err(), transient=False) as bar:
-        task = bar.add_task(title, total=None)
-
-        def report(done: float, words: str = title) -> None:
-            bar.update(task, total=1.0, completed=done, description=words)
-
-        yield report
-
-
 def _tell(run: runs.Run, json_file: str | None, html: str | None, locale: Locale, *, synthetic: bool) -> None:
     """The report, and what else is asked for; what goes to standard output takes the report's place there."""
     records = run.records()
     told = summary(records, run.tally, run.begins_at, synthetic=synthetic)
     if "-" not in (json_file, html):
-        print_report(told, locale.value, _console())
+        print_report(told, locale.value, console())
     if json_file is not None:
         more = {"input": {**run.read, "unreadable": run.unreadable}} if run.read else {}
-        _put(json_file, _json({**run_json(records, run.tally, synthetic=synthetic), **more}))
+        put(json_file, json_text({**run_json(records, run.tally, synthetic=synthetic), **more}))
     if html is not None:
-        _put(html, render_page(told, locale.value))
+        put(html, render_page(told, locale.value))
     run.close()
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
-
-
-def _put(file: str, text: str) -> None:
-    if file == "-":
-        sys.stdout.write(text)
-    else:
-        Path(file).write_text(text, encoding="utf-8")
-
-
-def _check_writable(*files: str | None) -> None:
-    """Before a run that takes a while, not after it."""
-    if files.count("-") > 1:
-        _refuse("only one of --json and --html can be standard output", ASKED_WRONGLY)
-    for file in files:
-        if file is None or file == "-":
-            continue
-        try:
-            with Path(file).open("a", encoding="utf-8"):
-                pass
-        except OSError as error:
-            _refuse(f"{file or 'the file without a name'} can't be written: {error.strerror}", ASKED_WRONGLY)
 
 
 if __name__ == "__main__":

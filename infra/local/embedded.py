@@ -212,6 +212,18 @@ class EmbeddedState:
         with self._lock:
             self._connection.execute("PRAGMA synchronous = NORMAL")
 
+    @contextmanager
+    def synced(self) -> Iterator[None]:
+        """What is committed inside is on the disk before the commit returns."""
+        with self._lock:
+            [(usual,)] = self._connection.execute("PRAGMA synchronous").fetchall()
+            self._connection.execute("PRAGMA synchronous = FULL")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connection.execute(f"PRAGMA synchronous = {usual:d}")
+
     def close(self) -> None:
         """Give the file back; the state can't be used any more."""
         with self._lock:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote
 from infra.local.intrinsics import ACCOUNT
 
 if TYPE_CHECKING:
-    from infra.local.wiring import Route
+    from infra.local.wiring import Cors, Route
 
 # API Gateway takes no larger request.
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -54,11 +54,11 @@ class _Pattern:
 class Gateway:
     """Finds the route of a request, and translates both ways."""
 
-    def __init__(self, routes: Iterable[Route], cors_origins: Iterable[str]) -> None:
+    def __init__(self, routes: Iterable[Route], cors: Cors) -> None:
         # A literal segment wins over a variable one.
         ordered = sorted(routes, key=lambda route: route.path.replace("{", "\uffff"))
         self._patterns = [_Pattern(route, _compiled(route.path)) for route in ordered]
-        self._origins = frozenset(cors_origins)
+        self._cors = cors
 
     def route(self, request: HttpRequest) -> tuple[Route, Mapping[str, str]] | None:
         """The route and its path parameters, or None."""
@@ -138,14 +138,28 @@ class Gateway:
         body = json.dumps({"message": message}).encode()
         return HttpReply(status, {"content-type": "application/json"} | self._allowed(origin), body)
 
-    def preflight(self, origin: str | None) -> HttpReply:
-        """The answer to a browser's question whether a page may call."""
-        return HttpReply(204, self._allowed(origin), b"")
+    def preflight(self, headers: Mapping[str, str]) -> HttpReply:
+        """The answer to a browser's question whether a page may call; without a word of permission it may not."""
+        allowed = self._allowed(origin_of(headers))
+        asked = {name.lower(): text for name, text in headers.items()}.get("access-control-request-method")
+        if not allowed or asked is None or not {"*", asked.upper()} & set(self._cors.methods):
+            return HttpReply(204, {}, b"")
+        cors = self._cors
+        allowed["access-control-allow-methods"] = ",".join(cors.methods)
+        if cors.headers:
+            allowed["access-control-allow-headers"] = ",".join(cors.headers)
+        if cors.max_age_seconds >= 0:
+            allowed["access-control-max-age"] = str(cors.max_age_seconds)
+        return HttpReply(204, allowed, b"")
 
     def _allowed(self, origin: str | None) -> dict[str, str]:
-        if origin is None or not self._origins & {"*", origin}:
+        cors = self._cors
+        if origin is None or not {"*", origin} & set(cors.origins):
             return {}
-        return {"access-control-allow-origin": "*" if "*" in self._origins else origin}
+        allowed = {"access-control-allow-origin": "*" if "*" in cors.origins else origin}
+        if cors.exposed:
+            allowed["access-control-expose-headers"] = ",".join(cors.exposed)
+        return allowed
 
 
 def origin_of(headers: Mapping[str, str]) -> str | None:

@@ -136,7 +136,7 @@ class LocalHost:
         # What rules do isn't a call of any function's, so it isn't numbered.
         routed = LineQueues(Line("rules"), self.queues, self._traffic)
         self._buses = LocalBuses(self.template.rules, routed, self._clock, self._source)
-        self._gateway = Gateway(self.template.routes, self.template.cors_origins)
+        self._gateway = Gateway(self.template.routes, self.template.cors)
         watch = QueueWatch(self.queues, self._traffic)
         self._reports = ReportWorker(self.queues, watch, self._clock, self._buses)
         self.ses = LocalSes(self.mailbox, self._clock, self._source, self.template.email_events, self._report)
@@ -189,7 +189,7 @@ class LocalHost:
         request = HttpRequest(method.upper(), path, headers, body, query)
         origin = origin_of(headers)
         if request.method == "OPTIONS":
-            return self._gateway.preflight(origin)
+            return self._gateway.preflight(headers)
         if len(body) > MAX_REQUEST_BYTES:
             return self._gateway.problem(413, "Request Entity Too Large", origin)
         found = self._gateway.route(request)
@@ -205,16 +205,29 @@ class LocalHost:
             return self._gateway.problem(500, "Internal Server Error", origin)
         return self._gateway.reply(outcome.answer, origin)
 
+    def route_of(self, method: str, path: str) -> str | None:
+        """The path of the route that a request takes, as the template writes it: no one's token is in it."""
+        found = self._gateway.route(HttpRequest(method.upper(), path, {}, b""))
+        return found[0].path if found else None
+
+    def work(self) -> int:
+        """One piece of work of each worker that has some at this moment; how many there were."""
+        return sum([worker.work() for worker in self._workers])
+
+    def next_at(self) -> int | None:
+        """When there is work, epoch ms; in the past or now: at once; None: never as things are."""
+        moments = [worker.next_at() for worker in self._workers]
+        return min((each for each in moments if each is not None), default=None)
+
+    def move_to(self, moment: int) -> None:
+        """Let the clock stand at `moment`, epoch ms, unless it is further; what falls due until then is left."""
+        self._clock.advance_to(moment)
+
     def drain(self) -> None:
         """Work off everything that can be worked off at this moment. Raises NeverIdleError."""
         batches = 0
-        worked = True
-        while worked:
-            worked = False
-            for worker in self._workers:
-                if worker.work():
-                    worked = True
-                    batches += 1
+        while worked := self.work():
+            batches += worked
             if batches > MAX_BATCHES_PER_MOMENT:
                 message = f"after {batches} batches there is still work at {self._clock.now}"
                 raise NeverIdleError(message)
@@ -227,8 +240,7 @@ class LocalHost:
         """
         while True:
             self.drain()
-            moments = [worker.next_at() for worker in self._workers]
-            due = min((each for each in moments if each is not None), default=None)
+            due = self.next_at()
             if due is None or due > moment:
                 break
             self._clock.advance_to(due)
@@ -244,8 +256,10 @@ class LocalHost:
 
     def look_again(self) -> None:
         """Take note of what another process may have written into the same state."""
+        names = [table.name for table in self.template.tables]
         self._traffic.queues.update(self.queues.names())
-        self._traffic.tables.update(table.name for table in self.template.tables)
+        self._traffic.tables.update(names)
+        self._traffic.index_writes.update(names)
 
     def close(self) -> None:
         """Write down what the next run goes on from. The state stays open: it's its maker's."""

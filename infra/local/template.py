@@ -17,6 +17,7 @@ from infra.local.intrinsics import Scope, TemplateError, name_in, parse, refuse
 from infra.local.wiring import (
     DEFAULT_BUS,
     FOR_EVER,
+    Cors,
     EmailEvents,
     Function,
     Queue,
@@ -145,7 +146,7 @@ class _Reader:
             schedules=tuple(self._schedules(events)),
             routes=tuple(_route(*each) for each in _only(events, "HttpApi")),
             email_events=tuple(self._email_events()),
-            cors_origins=tuple(self._cors_origins()),
+            cors=self._cors(),
         )
 
     def _known(self, name: str, resource: words.Properties) -> tuple[str, words.Properties]:
@@ -224,11 +225,18 @@ class _Reader:
             kinds = words.require(destination, "MatchingEventTypes", name)
             yield EmailEvents(properties["ConfigurationSetName"], frozenset(kinds))
 
-    def _cors_origins(self) -> Iterator[str]:
+    def _cors(self) -> Cors:
+        cors: words.Properties = {}
         for name, properties in self._of("AWS::Serverless::HttpApi"):
             words.expect(properties.get("StageName", "$default"), "$default", f"{name}.StageName")
             cors = words.read(properties.get("CorsConfiguration", {}), words.CORS, f"{name}.CorsConfiguration")
-            yield from cors.get("AllowOrigins", ())
+        return Cors(
+            origins=tuple(cors.get("AllowOrigins", ())),
+            methods=tuple(cors.get("AllowMethods", ())),
+            headers=tuple(name.lower() for name in cors.get("AllowHeaders", ())),
+            exposed=tuple(cors.get("ExposeHeaders", ())),
+            max_age_seconds=int(cors.get("MaxAge", -1)),
+        )
 
 
 def _check_nested(path: Path, where: str) -> None:

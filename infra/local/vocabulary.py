@@ -93,7 +93,7 @@ IGNORED_RESOURCES = frozenset(
 # A nested stack that only watches changes nothing; one that holds anything else is refused.
 WATCHING_RESOURCES = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"})
 
-CORS = _known("AllowOrigins", "AllowMethods AllowHeaders MaxAge")
+CORS = _known("AllowOrigins AllowMethods AllowHeaders ExposeHeaders MaxAge")
 REDRIVE = _known("deadLetterTargetArn maxReceiveCount")
 # A queue on this machine always takes what a rule sends it.
 TARGET = _known("Id Arn", "DeadLetterConfig RetryPolicy")

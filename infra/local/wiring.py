@@ -114,6 +114,17 @@ class EmailEvents:
 
 
 @dataclass(frozen=True, slots=True)
+class Cors:
+    """What pages of other origins may do with the HTTP API. `origins` may hold "*"; -1 seconds: not said."""
+
+    origins: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    max_age_seconds: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """Everything that a local run needs of the template, each kind in the template's order."""
 
@@ -126,7 +137,7 @@ class Template:
     schedules: tuple[Schedule, ...]
     routes: tuple[Route, ...]
     email_events: tuple[EmailEvents, ...]
-    cors_origins: tuple[str, ...]
+    cors: Cors
 
     def function(self, name: str) -> Function:
         """The function whose folder has this name. Raises KeyError."""

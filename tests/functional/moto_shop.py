@@ -205,7 +205,7 @@ class MotoShop:
         self.store = Store(self.stream, self.new_id)
         self._handles: dict[str, Handle] = {}
         self._ports: dict[str, Ports] = {}
-        self._gateway = Gateway(self.template.routes, ())
+        self._gateway = Gateway(self.template.routes, self.template.cors)
         catalog.load(self.store)
 
     def pass_time(self, seconds: float) -> None:

@@ -81,11 +81,38 @@ def test_what_the_gateway_answers_by_itself(tmp_path: Path) -> None:
     assert [line.fields["error"] for line in host.errors] == ["ZeroDivisionError"]
     large = b"x" * (10 * 1024 * 1024 + 1)
     assert host.request("POST", "/things/a", {}, large).status == 413
-    origin = {"Origin": "https://shop.example"}
-    allowed = host.request("OPTIONS", "/things/a", origin)
-    assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (
-        204,
-        "https://shop.example",
-    )
-    strange = host.request("OPTIONS", "/things/a", {"Origin": "https://other.example"})
-    assert "access-control-allow-origin" not in strange.headers
+
+
+ASKING = {"Origin": "https://shop.example", "Access-Control-Request-Method": "post"}
+
+
+def test_a_page_that_may_call_is_told_so(tmp_path: Path) -> None:
+    """The API Gateway developer guide, "Configure CORS for HTTP APIs": preflights are answered by the gateway."""
+    host = tiny_host(tmp_path, {"web": LOOK})
+    allowed = host.request("OPTIONS", "/things/a", ASKING)
+    assert allowed.status == 204
+    assert allowed.headers == {
+        "access-control-allow-origin": "https://shop.example",
+        "access-control-allow-methods": "POST",
+        "access-control-allow-headers": "content-type",
+        "access-control-expose-headers": "retry-after",
+        "access-control-max-age": "600",
+    }
+    answered = host.request("POST", "/things/a", {"Origin": "https://shop.example"})
+    assert answered.headers["access-control-allow-origin"] == "https://shop.example"
+    assert answered.headers["access-control-expose-headers"] == "retry-after"
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {**ASKING, "Origin": "https://other.example"},
+        {**ASKING, "Access-Control-Request-Method": "DELETE"},
+        {"Origin": "https://shop.example"},
+        {},
+    ],
+)
+def test_a_page_that_may_not_call_is_told_nothing(tmp_path: Path, asking: dict[str, str]) -> None:
+    host = tiny_host(tmp_path, {"web": LOOK})
+    told = host.request("OPTIONS", "/things/a", asking)
+    assert (told.status, told.headers) == (204, {})

@@ -81,7 +81,13 @@ Resources:
       EventDestination: {Enabled: true, MatchingEventTypes: [send, bounce, complaint, delivery]}
   Api:
     Type: AWS::Serverless::HttpApi
-    Properties: {CorsConfiguration: {AllowOrigins: ["https://shop.example"]}}
+    Properties:
+      CorsConfiguration:
+        AllowOrigins: ["https://shop.example"]
+        AllowMethods: [POST]
+        AllowHeaders: [Content-Type]
+        ExposeHeaders: [retry-after]
+        MaxAge: 600
   Web:
     Type: AWS::Serverless::Function
     Properties:
