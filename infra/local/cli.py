@@ -38,6 +38,7 @@ from infra.local.report import print_report, print_story
 from infra.local.stories import story
 from infra.local.telling import explanation, run_json, summary
 from infra.local.tools import ToolError
+from infra.local.up import up
 
 app = typer.Typer(
     name="aftershow",
@@ -48,6 +49,7 @@ app = typer.Typer(
     help="Win back the viewers of a live show who left without ordering. Start with: aftershow demo",
 )
 app.add_typer(playbooks.app, name="playbooks")
+app.command()(up)
 
 
 class Format(StrEnum):

@@ -48,7 +48,8 @@ class Sockets:
                 raise
 
     def _bound(self, family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        # Named, or asyncio doesn't see that it is TCP and each answer waits 40 ms for an acknowledgement.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
@@ -79,6 +80,7 @@ class Listener:
         self._ask = ask
         config = uvicorn.Config(
             self._application,
+            interface="asgi3",
             http="h11",
             loop="asyncio",
             ws="none",

@@ -119,8 +119,9 @@ class RealTime:
         if host.now > now:
             # A function slept. What it did then has its time, and the next thing comes after it.
             return min(host.now - now, LOOK_EVERY_MS) / 1000
-        if now - self._looked_at >= LOOK_EVERY_MS:
-            self._looked_at = now
+        # By the host's clock: what a look finds is done before the next look.
+        if host.now - self._looked_at >= LOOK_EVERY_MS:
+            self._looked_at = host.now
             host.look_again()
         due = host.next_at()
         host.move_to(now if due is None else min(due, now))
