@@ -281,7 +281,7 @@ def test_what_is_no_request_is_refused_whole(body: bytes) -> None:
         read_endpoints(body, START)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'"e1"', b"null"])
+@pytest.mark.parametrize("body", [b"", b"[]", b'"e1"', b"null", b"{", b'{"Address": }', b"{}]"])
 def test_an_update_must_be_an_object(body: bytes) -> None:
     with pytest.raises(RequestRefused):
         read_endpoint("e1", body, START)

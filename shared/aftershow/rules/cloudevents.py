@@ -14,9 +14,18 @@ from urllib.parse import unquote
 import msgspec
 
 from aftershow.model.ids import digest
-from aftershow.model.json_text import BrokenJson, is_deep, read_json
 from aftershow.rules.intake import CATALOG, RequestRefused
-from aftershow.rules.wires import Translated, Unusable, body_of, check_number, event_name, items, read_object, words_of
+from aftershow.rules.wires import (
+    Translated,
+    Unusable,
+    body_of,
+    check_number,
+    event_name,
+    items,
+    read_object,
+    whole,
+    words_of,
+)
 
 BATCHED = "application/cloudevents-batch"
 STRUCTURED = "application/cloudevents"
@@ -39,8 +48,7 @@ def read(headers: Mapping[str, str], body: bytes) -> list[Translated]:
         return [_translated(text) for text in listed]
     if kind.startswith(STRUCTURED):
         _check_format(kind)
-        _check_json(body)
-        return [_translated(body)]
+        return [_translated(whole(body))]
     if "ce-specversion" in headers:
         return [_translated(_structured(headers, body))]
     raise RequestRefused(
@@ -51,15 +59,6 @@ def read(headers: Mapping[str, str], body: bytes) -> list[Translated]:
 def _check_format(kind: str) -> None:
     if kind.partition("+")[2] not in ("json", ""):
         raise RequestRefused("of the formats of CloudEvents only JSON is read")
-
-
-def _check_json(body: bytes) -> None:
-    """A request with one event is whole or nothing; how deep it is, is the event's fault."""
-    if not is_deep(body):
-        try:
-            read_json(body)
-        except BrokenJson as broken:
-            raise RequestRefused(str(broken)) from None
 
 
 def _structured(headers: Mapping[str, str], body: bytes) -> bytes:

@@ -16,7 +16,7 @@ import msgspec
 
 from aftershow.model.ids import digest
 from aftershow.model.instants import MINUTE, SECOND, iso
-from aftershow.rules.wires import Translated, Unusable, body_of, check_number, items, read_object
+from aftershow.rules.wires import Translated, Unusable, body_of, check_number, items, read_object, whole
 
 SOURCE = "douyin"
 SIGNED = ("x-msg-type", "x-nonce-str", "x-roomid", "x-timestamp")
@@ -54,7 +54,7 @@ def read(headers: Mapping[str, str], body: bytes) -> list[Translated]:
     """The messages of a push, each as an event. Raises RequestRefused."""
     body = body_of(body)
     kind, room, sent = headers["x-msg-type"], headers["x-roomid"], _instant(headers["x-timestamp"])
-    listed = [body] if body[:1] == b"{" else items(body)
+    listed = [whole(body)] if body[:1] == b"{" else items(body)
     check_number(len(listed))
     # What stands in the headers goes with a message that is kept: without it nobody could read it again.
     about = msgspec.json.encode({name: headers[name] for name in ("x-msg-type", "x-roomid", "x-timestamp")})[:-1]

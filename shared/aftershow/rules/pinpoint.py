@@ -16,8 +16,18 @@ import msgspec
 
 from aftershow.model.ids import digest
 from aftershow.model.instants import iso, parse_instant
-from aftershow.rules.intake import MAX_AGE, MAX_AHEAD, RequestRefused
-from aftershow.rules.wires import Translated, Unusable, body_of, check_number, event_name, items, parts, read_object
+from aftershow.rules.intake import MAX_AGE, MAX_AHEAD
+from aftershow.rules.wires import (
+    Translated,
+    Unusable,
+    body_of,
+    check_number,
+    event_name,
+    items,
+    parts,
+    read_object,
+    whole,
+)
 
 # What an SDK finds in the answer for each item.
 ACCEPTED, REFUSED = 202, 400
@@ -200,10 +210,7 @@ def _plain(given: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def read_endpoint(endpoint_id: str, body: bytes, now: int) -> Thing:
     """UpdateEndpoint. Raises RequestRefused."""
-    text = body_of(body)
-    if text[:1] != b"{":
-        raise RequestRefused("the body must be a JSON object")
-    return _updated(endpoint_id, text, now)
+    return _updated(endpoint_id, whole(body_of(body)), now)
 
 
 def read_endpoints(body: bytes, now: int) -> list[Thing]:

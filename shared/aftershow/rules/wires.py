@@ -80,6 +80,19 @@ def body_of(body: bytes) -> bytes:
     return body.removeprefix(BYTE_ORDER_MARK).strip()
 
 
+def whole(text: bytes) -> bytes:
+    """A request with one event in it, which is whole or nothing. How deep it is, is the event's fault. Raises
+    RequestRefused."""
+    if text[:1] != b"{":
+        raise RequestRefused("the body must be a JSON object")
+    if not is_deep(text):
+        try:
+            read_json(text)
+        except BrokenJson as broken:
+            raise RequestRefused(str(broken)) from None
+    return text
+
+
 def check_number(events: int) -> None:
     """Raise RequestRefused for more events than a request may hold."""
     if events > MAX_BATCH_EVENTS:

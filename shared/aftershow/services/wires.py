@@ -6,11 +6,11 @@ handed over as everything else. Only the wire that came is imported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from aftershow.ports.ports import Ports
 from aftershow.rules.intake import MAX_BATCH_BYTES, RequestRefused
-from aftershow.rules.wires import Translated, judge
+from aftershow.rules.wires import Judged, judge
 from aftershow.services.catalog import knows_write_key
 from aftershow.services.ingesting import (
     Reply,
@@ -70,7 +70,7 @@ def _cloudevents(request: Request, ports: Ports) -> Reply:
     if source is None:
         how = "as the user name of Basic auth, as a Bearer token, or as x-write-key"
         return problem(401, "unauthorized", f"unknown write key: send it {how}")
-    reasons = _taken(ports, source, cloudevents.read(request.headers, _body(request)))
+    reasons = _taken(ports, source, judge(cloudevents.read(request.headers, _body(request)), ports.now()))
     refused = [{"index": index, "reason": reason} for index, reason in enumerate(reasons) if reason]
     return Reply(_OK, {"success": True} | ({"refused": refused} if refused else {}))
 
@@ -105,7 +105,7 @@ def _pinpoint_taken(request: Request, ports: Ports, request_id: str) -> Reply:
         things = [pinpoint.read_endpoint(request.parameters["endpoint"], body, now)]
     else:
         things = pinpoint.read_endpoints(body, now)
-    reasons = _taken(ports, source, [thing.translated for thing in things])
+    reasons = _taken(ports, source, judge([thing.translated for thing in things], now))
     if request.kind == PUT_EVENTS:
         return Reply(_ACCEPTED, pinpoint.events_answer(things, reasons))
     return Reply(_ACCEPTED, pinpoint.endpoints_answer(reasons, request_id))
@@ -119,16 +119,16 @@ def _douyin(request: Request, ports: Ports) -> Reply:
     secret = ports.settings.douyin_secret
     if not secret:
         return problem(404, "not_configured", "pushes of Douyin are off: the parameter DouyinSecret is not set")
-    doubt = douyin.reason_to_doubt(request.headers, request.body, secret, ports.now())
+    now = ports.now()
+    doubt = douyin.reason_to_doubt(request.headers, request.body, secret, now)
     if doubt:
         return problem(401, "unauthorized", doubt)
-    _taken(ports, douyin.SOURCE, douyin.read(request.headers, request.body), rated=False)
+    _taken(ports, douyin.SOURCE, judge(douyin.read(request.headers, request.body), now), rated=False)
     return Reply(_OK, {"success": True})
 
 
-def _taken(ports: Ports, source: str, things: Iterable[Translated], *, rated: bool = True) -> tuple[str, ...]:
-    """Judge and hand over; for each thing why it is refused, "" where it isn't. Raises _Refused."""
-    judged = judge(things, ports.now())
+def _taken(ports: Ports, source: str, judged: Judged, *, rated: bool = True) -> tuple[str, ...]:
+    """Hand over what was judged; for each thing why it is refused, "" where it isn't. Raises _Refused."""
     if rated and not within_rate(ports, source, judged.intake.size):
         raise _Refused(busy("too many events a second for this write key"))
     if not take(ports, source, judged.intake):
