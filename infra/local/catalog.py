@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,15 +12,22 @@ import yaml
 from pydantic import ValidationError
 
 from aftershow.model.base import Record
+from aftershow.model.ids import body_hash
+from aftershow.model.instants import SECOND
+from aftershow.model.launches import WHOLE
 from aftershow.model.playbooks import Playbook, Template
 from aftershow.ports import keys
 from aftershow.ports.store import Key, Put, Store
+from aftershow.services.catalog import MAX_AGE
 from aftershow.services.ingesting import write_key_hash
+from aftershow.services.launching import Signature, approve
 
 T = TypeVar("T", bound=Record)
 
 INFRA = Path(__file__).resolve().parent.parent
 LOCAL_SOURCE = "local"
+# Who approves in runs that show or test: no person did.
+STAND_IN = "nobody (a run that approves by itself)"
 
 
 class CatalogError(Exception):
@@ -52,15 +61,39 @@ def check() -> list[Playbook]:
         missing = sorted({step.template for step in playbook.steps} - known)
         if missing:
             raise CatalogError(f"{playbook.id}.yaml: there is no template {', '.join(missing)}")
+        if not playbook.author.strip():
+            raise CatalogError(f"{playbook.id}.yaml: author is missing: who answers for it (somebody else approves it)")
     return listed
 
 
-def push(store: Store) -> int:
-    """Put playbooks and templates into a store, over what is there; returns how many items changed. Raises
-    CatalogError before anything is written."""
-    texts = {keys.playbook(playbook.id): playbook.body() for playbook in check()}
-    texts |= {keys.template(template.name): template.body() for template in templates()}
-    return sum(_put(store, key, body) for key, body in texts.items())
+def current() -> list[Playbook]:
+    """The playbooks as a push would write them: with the hash of their texts. Raises CatalogError."""
+    texts = {template.name: template.body() for template in templates()}
+    return [_with_texts(playbook, texts) for playbook in check()]
+
+
+def _with_texts(playbook: Playbook, texts: Mapping[str, str]) -> Playbook:
+    named = sorted({step.template for step in playbook.steps})
+    return playbook.model_copy(update={"texts": body_hash("texts", *(texts[name] for name in named))})
+
+
+def push(store: Store, wait: Callable[[float], None] = time.sleep) -> list[str]:
+    """Put playbooks and templates into a store, over what is there; returns the names of what changed. Approvals and
+    stops are not touched, but a playbook with another content is not the one that was approved.
+
+    Texts follow when no function remembers the approval of the former ones any more (`wait` gets seconds), so nothing
+    goes out that nobody approved. Raises CatalogError before anything is written.
+    """
+    changed = [one.id for one in current() if _put(store, keys.playbook(one.id), one.body())]
+    texts = {template.name: template.body() for template in templates()}
+    if any(_differs(store, keys.template(name), body) for name, body in texts.items()):
+        wait(MAX_AGE / SECOND)
+    return changed + [f"template {name}" for name, body in texts.items() if _put(store, keys.template(name), body)]
+
+
+def _differs(store: Store, key: Key, body: str) -> bool:
+    known = store.get(key)
+    return known is not None and known.body != body
 
 
 def new_write_key(store: Store, source: str) -> str:
@@ -70,10 +103,16 @@ def new_write_key(store: Store, source: str) -> str:
     return key
 
 
-def load(store: Store) -> None:
-    """The catalog of a local run: playbooks, templates, and the local source's write key. Raises CatalogError."""
+def load(store: Store, *, approved_at: int | None = None) -> None:
+    """The catalog of a local shop: playbooks, templates, and the local source's write key. Raises CatalogError.
+
+    Nothing is approved, unless by a run that shows or tests, at its moment (epoch ms): its messages reach nobody.
+    """
     push(store)
     _put(store, keys.write_key(write_key_hash(LOCAL_SOURCE)), LOCAL_SOURCE)
+    if approved_at is not None:
+        for one in check():
+            approve(store, one.id, WHOLE, Signature(STAND_IN, approved_at, "a local run"))
 
 
 def _put(store: Store, key: Key, body: str) -> bool:

@@ -49,6 +49,6 @@ def push(
     except (catalog.CatalogError, stack.StackError) as error:
         typer.echo(f"aftershow: {error}", err=True)
         raise typer.Exit(ASKED_WRONGLY) from None
-    typer.echo(f"{changed} playbooks and templates changed in {shop.name}, {shop.region}")
+    typer.echo(f"{len(changed)} playbooks and templates changed in {shop.name}, {shop.region}")
     if key is not None:
         typer.echo(f"write key of {write_key_for}, shown only now: {key}")

@@ -21,6 +21,7 @@ from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
 from aftershow.rules.planning import Person, Shop
 from aftershow.rules.viewing import lead
+from aftershow.services import launching
 from aftershow.services.recounting import Recount, recount
 from infra.local.host import LocalHost
 
@@ -76,7 +77,7 @@ class Records:
     @cached_property
     def playbooks(self) -> tuple[Playbook, ...]:
         """Playbooks by id."""
-        return tuple(self._all("catalog", Playbook, prefix="playbooks"))
+        return tuple(one.playbook for one in self.shop.playbooks)
 
     @cached_property
     def reminders(self) -> list[Reminder]:
@@ -157,7 +158,7 @@ class Records:
     @cached_property
     def shop(self) -> Shop:
         """What all people share, as the planner sees it."""
-        return Shop(self.playbooks, self.shows, self.settings)
+        return Shop(launching.playbooks(self._host.store), self.shows, self.settings)
 
     def of_viewer(self, viewer: str) -> Human | None:
         """The person behind a viewer id."""

@@ -51,7 +51,8 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
     alone = Table.grid(padding=(0, 2))
     for one in told["left_alone"]:
         about = " / ".join(part for part in (one["playbook"], one["about"]) if part)
-        alone.add_row(Text(plain(about)), Text(plain(word(one["reason"], locale))))
+        reason = word(one["reason"], locale) + (f" ({one['share']})" if "share" in one else "")
+        alone.add_row(Text(plain(about)), Text(plain(reason)))
     if told["left_alone"]:
         console.print(_section(word("no_more", locale), alone))
     points = told["points"]

@@ -240,7 +240,8 @@ def _new(data: Path, maker: str, parameters: Mapping[str, str], seed: int, start
     _keep_parameters(state, parameters)
     run = _hosted(state, data, parameters, start_at)
     try:
-        catalog.load(run.host.store)
+        # A shop of one's own does nothing that nobody approved; what a demo or a replay sends reaches nobody.
+        catalog.load(run.host.store, approved_at=None if maker == _SHOP else start_at)
     except catalog.CatalogError as error:
         raise CannotRun(str(error)) from error
     return run

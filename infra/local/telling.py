@@ -11,7 +11,7 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.reminders import Reminder
 from aftershow.rules.intent import score
-from aftershow.rules.planning import EXPIRED, address_of, attributed_show, choose_channel, plan
+from aftershow.rules.planning import EXPIRED, LeftAlone, address_of, attributed_show, choose_channel, plan
 from aftershow.rules.viewing import lead
 from infra.local.books import entry_json, ledger, points_json
 from infra.local.records import Human, Records
@@ -278,7 +278,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         ],
         "reminders": [_reminder(row) for row in records.reminders_of(human)],
         "left_alone": [
-            {"playbook": one.playbook, "about": one.about, "reason": one.reason}
+            {"playbook": one.playbook, "about": one.about, "reason": one.reason, **_share(one)}
             for one in (decided.left_alone if decided else ())
             if one.reason != EXPIRED or (one.playbook, one.about) not in written_to
         ]
@@ -294,6 +294,10 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _share(one: LeftAlone) -> dict[str, str]:
+    return {"share": one.share} if one.share else {}
 
 
 def _consent(human: Human) -> list[dict[str, object]]:

@@ -89,6 +89,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "expired": ("too late", "已过期"),
     "no_moment": ("no moment before the deadline", "截止前没有合适时间"),
     "playbook_stopped": ("playbook stopped", "策略已停用"),
+    "not_approved": ("playbook not approved", "策略未审批"),
+    "outside_share": ("outside the share", "不在灰度范围内"),
     "show_cancelled": ("show cancelled", "直播已取消"),
     "series_over": ("series is over", "系列已发完"),
     "not_wanted": ("no longer wanted", "不再需要"),

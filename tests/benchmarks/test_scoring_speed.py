@@ -39,7 +39,7 @@ def opened() -> LocalHost:
         TEMPLATE, EmbeddedState(":memory:", lambda: START), seed=7, start_at=START,
         parameters={"EventsPerSecond": "1000000", "DueShards": "8"},
     )  # fmt: skip
-    catalog.load(host.store)
+    catalog.load(host.store, approved_at=host.now)
     return host
 
 

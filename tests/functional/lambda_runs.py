@@ -98,7 +98,7 @@ def run_all(more: dict[str, str]) -> dict[str, Any]:
         with mock_aws():
             aws = {service: make_client(service) for service in SERVICES}
             make_resources(aws, template)
-            catalog.load(aws_ports().store)
+            catalog.load(aws_ports().store, approved_at=0)
             answer = module.handler(event_for(function.name, facts), Context())
             for message in aws["sqs"].receive_message(QueueUrl=urls["FactsQueue"]).get("Messages", []):
                 facts = message["Body"] if function.name == "ingest_event" else facts

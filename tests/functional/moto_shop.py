@@ -206,7 +206,7 @@ class MotoShop:
         self._handles: dict[str, Handle] = {}
         self._ports: dict[str, Ports] = {}
         self._gateway = Gateway(self.template.routes, self.template.cors)
-        catalog.load(self.store)
+        catalog.load(self.store, approved_at=START)
 
     def pass_time(self, seconds: float) -> None:
         """Nothing happens meanwhile."""

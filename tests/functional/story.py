@@ -14,14 +14,14 @@ from pathlib import Path
 
 from aftershow.model.engagements import Engagement
 from aftershow.model.instants import MINUTE, SECOND, parse_instant
+from aftershow.model.launches import WHOLE
 from aftershow.model.orders import Order
-from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Head
-from aftershow.ports import keys
 from aftershow.ports.channels import Answer, Outgoing
 from aftershow.ports.queues import Message
-from aftershow.ports.store import Put
+from aftershow.services import launching
+from aftershow.services.launching import Signature
 from infra.local import catalog
 from infra.local.clock import iso as aws_time
 from infra.local.embedded import EmbeddedState
@@ -248,7 +248,7 @@ class Shop:
             faults=faults,
             channels=channels,
         )
-        catalog.load(self.host.store)
+        catalog.load(self.host.store, approved_at=opens)
 
     @property
     def now(self) -> int:
@@ -301,10 +301,12 @@ class Shop:
 
     def stops(self, playbook: str) -> None:
         """Stop a playbook; acknowledged when the 5 s are over for which functions remember the catalog."""
-        item = self.host.store.get(keys.playbook(playbook))
-        assert item is not None
-        stopped = Playbook.read(item.body).model_copy(update={"stopped": True})
-        self.host.store.commit([Put(item.key, stopped.body(), item.version)])
+        launching.stop(self.host.store, playbook, Signature("the owner", self.now, "a test"))
+        self.host.advance(5 * SECOND)
+
+    def approves(self, playbook: str, share: int = WHOLE) -> None:
+        """Approve a playbook as it is now, for a share of the people."""
+        launching.approve(self.host.store, playbook, share, Signature("the owner", self.now, "a test"))
         self.host.advance(5 * SECOND)
 
     def provider_says(self, kind: str, message: Outgoing) -> None:

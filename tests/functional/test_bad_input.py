@@ -67,7 +67,7 @@ def shop(
         faults=faults,
         channels={"email": lambda: channel} if channel else None,
     )
-    catalog.load(host.store)
+    catalog.load(host.store, approved_at=host.now)
     return host
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from aftershow.model.playbooks import Playbook, Template
 from aftershow.ports import keys
-from aftershow.ports.store import Range
+from aftershow.ports.store import Put, Range
 from aftershow.services.ingesting import write_key_hash
 from infra.local import catalog, playbooks
 from tests.functional.deployed_stack import STACK, connect_to
@@ -35,12 +36,36 @@ def test_check_lists_every_playbook() -> None:
 
 def test_pushing_twice_changes_nothing_the_second_time() -> None:
     shop = Shop(OPENS)
-    assert catalog.push(shop.host.store) == 0, "a local shop opens with its catalog"
-    item = shop.host.store.get(keys.template("hot-replay"))
+    store = shop.host.store
+    assert catalog.push(store) == [], "a local shop opens with its catalog"
+    item = store.get(keys.playbook("hot-replay"))
     assert item is not None
-    shop.stops("hot-replay")
-    assert catalog.push(shop.host.store) == 1
-    assert catalog.push(shop.host.store) == 0
+    edited = Playbook.read(item.body).model_copy(update={"version": 9})
+    store.commit([Put(item.key, edited.body(), item.version)])
+    assert catalog.push(store) == ["hot-replay"]
+    assert catalog.push(store) == []
+
+
+def test_texts_follow_when_nobody_remembers_the_approval_of_the_former_ones() -> None:
+    """A function may remember an approval for 5 s, and reads a text that it has not met."""
+    shop = Shop(OPENS)
+    store = shop.host.store
+    item = store.get(keys.template("hot-replay"))
+    assert item is not None
+    former = Template.read(item.body).model_copy(update={"link": "shop"})
+    store.commit([Put(item.key, former.body(), item.version)])
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        still = store.get(item.key)
+        assert still is not None
+        assert Template.read(still.body) == former
+
+    assert catalog.push(store, wait) == ["template hot-replay"]
+    assert waited == [5]
+    catalog.push(store, wait)
+    assert waited == [5]
 
 
 def test_a_new_write_key_is_let_in_and_stored_nowhere() -> None:

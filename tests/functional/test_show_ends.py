@@ -25,7 +25,7 @@ HEADERS = {"content-type": "application/json", "authorization": f"Basic {base64.
 def host() -> Iterator[LocalHost]:
     state = EmbeddedState(":memory:", lambda: START)
     opened = LocalHost(TEMPLATE, state, seed=7, start_at=START)
-    catalog.load(opened.store)
+    catalog.load(opened.store, approved_at=START)
     yield opened
     state.close()
 

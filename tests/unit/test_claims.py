@@ -27,6 +27,7 @@ from aftershow.rules.claims import (
     sent,
     without_send,
 )
+from aftershow.rules.launching import Launched
 from tests.unit.samples import SETTINGS, START, ended_show, examples, granted, playbook, reachable, said, withdrawn
 
 # Noon in Shanghai.
@@ -46,7 +47,7 @@ def reminder(number: int = 1, **more: Any) -> Reminder:
 def scene(**more: Any) -> Scene:
     facts: dict[str, Any] = {
         "head": reachable(), "address": "u1@example.com", "address_hash": "h", "known_address": None,
-        "playbook": playbook(), "show": ended_show(), "facts_until": NOON, "settings": SETTINGS,
+        "playbook": Launched(playbook()), "show": ended_show(), "facts_until": NOON, "settings": SETTINGS,
     }  # fmt: skip
     return Scene(**{**facts, **more})
 
@@ -70,7 +71,9 @@ def test_a_claim_writes_all_three() -> None:
 
 OPTED_OUT = Address(hashed="h", channel="email", suppressed="opted_out", suppressed_at=START)
 ENDINGS: dict[tuple[str, str], Scene] = {
-    ("cancelled", "playbook_stopped"): scene(playbook=playbook(stopped=True)),
+    ("cancelled", "playbook_stopped"): scene(playbook=Launched(playbook(), "playbook_stopped")),
+    ("cancelled", "not_approved"): scene(playbook=Launched(playbook(), "not_approved")),
+    ("cancelled", "outside_share"): scene(playbook=Launched(playbook(), share=1)),
     ("cancelled", "show_cancelled"): scene(show=ended_show(cancelled="true")),
     ("skipped", "erased"): scene(head=reachable(erased_at=START)),
     ("skipped", "ordered"): scene(head=reachable(last_order_at=START)),
@@ -101,7 +104,7 @@ def test_an_expired_row_says_so() -> None:
 def test_only_an_order_since_the_reference_ends_it() -> None:
     before = scene(head=reachable(last_order_at=START - 1))
     assert isinstance(decide(reminder(), before, "w", NOON), Claim)
-    until_opt_out = scene(head=reachable(last_order_at=START), playbook=playbook(until=("opt_out",)))
+    until_opt_out = scene(head=reachable(last_order_at=START), playbook=Launched(playbook(until=("opt_out",))))
     assert isinstance(decide(reminder(), until_opt_out, "w", NOON), Claim)
 
 
@@ -135,7 +138,7 @@ def test_no_file_lifts_an_opt_out_of_the_address() -> None:
 
 def test_service_messages_pass_an_opt_out_from_marketing() -> None:
     row = reminder(message_class="service")
-    shipped = playbook(message_class="service")
+    shipped = Launched(playbook(message_class="service"))
     head = reachable(consent={"marketing:all": {"u1": withdrawn(NOON)}})
     assert isinstance(decide(row, scene(head=head, known_address=OPTED_OUT, playbook=shipped), "w", NOON), Claim)
     said_no = reachable(consent={"service:email": {"u1": withdrawn(NOON)}})
@@ -179,7 +182,7 @@ def test_capped_by_the_person_or_by_the_address() -> None:
     ):
         assert written(reminder(), seen).due == NOON - 3 * HOUR + DAY
         assert written(reminder(deadline=NOON + HOUR), seen).reason == "capped"
-    shipped = scene(head=reachable(sends=full), playbook=playbook(message_class="service"))
+    shipped = scene(head=reachable(sends=full), playbook=Launched(playbook(message_class="service")))
     assert isinstance(decide(reminder(message_class="service"), shipped, "w", NOON), Claim)
 
 
@@ -268,7 +271,7 @@ def test_declined_for_good_or_without_time_is_failed() -> None:
 
 def test_throttling_delays_more_and_more_and_loses_nothing_before_the_deadline() -> None:
     row, now, attempts, pauses = reminder(message_class="service"), NOON, 0, [0]
-    shipped = scene(playbook=playbook(message_class="service"))
+    shipped = scene(playbook=Launched(playbook(message_class="service")))
     while row.open:
         claim = decide(row, shipped, "w", now)
         assert isinstance(claim, Claim)
@@ -325,12 +328,13 @@ def test_old_news_is_dropped(row: Reminder | None, due: int, why: str | None) ->
 
 
 def test_the_playbooks_hours_hold_too() -> None:
-    evening = scene(playbook=playbook(hours=(19, 21)))
+    evening = scene(playbook=Launched(playbook(hours=(19, 21))))
     assert written(reminder(), evening).due == parse_instant("2026-03-05T19:00:00+08:00")
 
 
 def test_what_goes_to_a_file_needs_no_consent_but_obeys_everything_else() -> None:
     row = reminder(channel="file")
-    nobody = dataclasses.replace(scene(), head=Head(viewer="a1"), playbook=playbook(channels=("file",)), address="a1")
+    filed = Launched(playbook(channels=("file",)))
+    nobody = dataclasses.replace(scene(), head=Head(viewer="a1"), playbook=filed, address="a1")
     assert isinstance(decide(row, nobody, "w", NOON), Claim)
     assert written(row, dataclasses.replace(nobody, head=Head(viewer="a1", last_order_at=START))).reason == "ordered"

@@ -18,6 +18,7 @@ from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Head, RecentOrder, Send
+from aftershow.rules.launching import Launched
 from aftershow.rules.people import merge
 from aftershow.rules.planning import Person, Plan, Shop, plan
 from tests.unit.samples import (
@@ -51,9 +52,11 @@ def person(head: Head | None = None, rows: Iterable[Reminder] = (), *engagements
     return Person(head or reachable(), {one.about: one for one in engagements or (engaged(),)}, list(rows))
 
 
-def shop(*playbooks: Playbook, settings: Settings = SETTINGS, show: Show | None = None) -> Shop:
+def shop(*playbooks: Playbook | Launched, settings: Settings = SETTINGS, show: Show | None = None) -> Shop:
+    """A shop whose playbooks are approved, unless they say how they stand."""
     shown = show or ended_show()
-    return Shop(playbooks or (playbook(),), {shown.show: shown}, settings)
+    standing = tuple(one if isinstance(one, Launched) else Launched(one) for one in playbooks or (playbook(),))
+    return Shop(standing, {shown.show: shown}, settings)
 
 
 def kept(rows: Iterable[Reminder], planned: Plan) -> list[Reminder]:
@@ -129,7 +132,9 @@ def test_what_ends_a_reminder_cancels_the_open_row_with_its_reason(reason: str) 
 @pytest.mark.parametrize(
     ("reason", "changed"),
     [
-        ("playbook_stopped", shop(playbook(stopped=True))),
+        ("playbook_stopped", shop(Launched(playbook(), "playbook_stopped"))),
+        ("not_approved", shop(Launched(playbook(), "not_approved"))),
+        ("outside_share", shop(Launched(playbook(), share=1))),
         ("show_cancelled", shop(show=ended_show(cancelled="true"))),
         ("not_wanted", shop(playbook(id="other"))),
     ],
@@ -302,7 +307,7 @@ def test_at_most_one_open_row_a_playbook_and_show_and_always_at_rest(happened: l
             head = head.model_copy(update={"orders": 1, "first_order_at": now, "last_order_at": now})
         stopped = what == "stop" if what in ("stop", "go") else stopped
         now += DAY if what == "day" else MINUTE
-        of = shop(playbook(stopped=stopped))
+        of = shop(Launched(playbook(), "playbook_stopped" if stopped else None))
         rows = settled(person(head, rows), of, now)
         still = open_rows(rows)
         assert len(still) <= 1

@@ -57,6 +57,8 @@ class Playbook(Record):
 
     id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
     version: int = Field(ge=1)
+    # Who answers for it; somebody else approves it.
+    author: str = Field(default="", max_length=100)
     title: Words
     why: Words
     trigger: Literal["show_ended", "first_order"]
@@ -68,7 +70,13 @@ class Playbook(Record):
     # Hours of the viewer's day in which it may arrive, [from, until).
     hours: tuple[int, int] = (0, 24)
     steps: tuple[PlannedStep, ...] = Field(min_length=1, max_length=6)
-    stopped: bool = False
+    # A hash of its templates, filled in by a push: who approves a playbook approves its texts.
+    texts: str = ""
+
+    @property
+    def most_messages(self) -> int:
+        """How many messages one occasion can lead to at most."""
+        return sum(step.occurrences for step in self.steps)
 
     @model_validator(mode="after")
     def _possible(self) -> Playbook:
@@ -76,7 +84,7 @@ class Playbook(Record):
             raise ValueError("hours are [from, until) within 0 to 24, from before until")
         if self.trigger == "show_ended" and not self.temperatures:
             raise ValueError("a playbook on show_ended names the temperatures that it is for")
-        if sum(step.occurrences for step in self.steps) > MAX_MESSAGES:
+        if self.most_messages > MAX_MESSAGES:
             raise ValueError(f"a series has at most {MAX_MESSAGES} messages")
         if len({step.id for step in self.steps}) < len(self.steps):
             raise ValueError("step ids must differ")

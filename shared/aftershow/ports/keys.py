@@ -141,6 +141,16 @@ def playbook(playbook_id: str) -> Key:
     return Key("catalog", "playbooks", playbook_id)
 
 
+def launch(playbook_id: str) -> Key:
+    """Whether a playbook is approved or stopped; all of them share a partition, to be listed."""
+    return Key("catalog", "launches", playbook_id)
+
+
+def launch_decision(at: int, playbook_id: str) -> Key:
+    """A line of the audit of approvals and stops, by time."""
+    return Key("catalog", "launch_decisions", f"{at:015d}#{playbook_id}")
+
+
 def template(name: str) -> Key:
     """The texts of a template, all channels and locales."""
     return Key("catalog", "templates", name)

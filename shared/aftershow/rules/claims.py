@@ -20,6 +20,7 @@ from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head, Send
 from aftershow.rules import timing
+from aftershow.rules.launching import OUTSIDE_SHARE, STOPPED, Launched
 from aftershow.rules.people import latest_grant, ring
 from aftershow.rules.planning import may_use
 
@@ -60,7 +61,7 @@ class Scene:
     address: str | None
     address_hash: str
     known_address: Address | None
-    playbook: Playbook | None
+    playbook: Launched | None
     show: Show | None
     facts_until: int
     settings: Settings
@@ -103,20 +104,26 @@ def decide(reminder: Reminder, scene: Scene, owner: str, now: int) -> Write | Cl
 
 
 def _ending(reminder: Reminder, scene: Scene, now: int) -> tuple[str, str] | None:
-    head = scene.head
-    if scene.playbook is None or scene.playbook.stopped:
-        return "cancelled", "playbook_stopped"
+    if scene.playbook is None:
+        return "cancelled", STOPPED
+    shops = _ended_by_shop(reminder, scene, scene.playbook, now)
+    return shops or _ended_by_viewer(reminder, scene, scene.playbook.playbook)
+
+
+def _ended_by_shop(reminder: Reminder, scene: Scene, launched: Launched, now: int) -> tuple[str, str] | None:
+    if launched.off is not None:
+        return "cancelled", launched.off
     if scene.show is not None and scene.show.text("cancelled"):
         return "cancelled", "show_cancelled"
-    if now > reminder.deadline:
-        return "skipped", "expired"
-    if head.erased_at is not None:
-        return "skipped", "erased"
-    return _ended_by_viewer(reminder, scene, scene.playbook)
+    if not launched.takes(scene.head):
+        return "cancelled", OUTSIDE_SHARE
+    return ("skipped", "expired") if now > reminder.deadline else None
 
 
 def _ended_by_viewer(reminder: Reminder, scene: Scene, playbook: Playbook) -> tuple[str, str] | None:
     head = scene.head
+    if head.erased_at is not None:
+        return "skipped", "erased"
     if "order" in playbook.until and (head.last_order_at or 0) >= reminder.reference:
         return "skipped", "ordered"
     host = head.follows.get(reminder.host or "")
@@ -151,7 +158,7 @@ def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
         timing.free_from(scene.head.sends.get(message_class, ()), windows, except_for=reminder.id),
         timing.free_from(address_sends, windows, except_for=reminder.id),
     )
-    playbook_hours = scene.playbook.hours if scene.playbook else (0, 24)
+    playbook_hours = scene.playbook.playbook.hours if scene.playbook else (0, 24)
     allowed = timing.hours(*playbook_hours) & timing.quiet_mask(settings, message_class)
     solved = timing.solve(max(now, free), reminder.deadline, reminder.zone, allowed=allowed)
     reason = "capped" if free > now else "quiet"

@@ -20,6 +20,7 @@ from aftershow.model.shows import Show
 from aftershow.model.viewers import Head, RecentOrder
 from aftershow.rules import timing
 from aftershow.rules.intent import score, why
+from aftershow.rules.launching import OUTSIDE_SHARE, Launched, share_text
 from aftershow.rules.people import may_be_written
 
 # An order that names no show belongs to the last show that its customer entered within a day.
@@ -41,18 +42,19 @@ class Person:
 class Shop:
     """What is shared by all people: playbooks, shows by id, settings."""
 
-    playbooks: Sequence[Playbook]
+    playbooks: Sequence[Launched]
     shows: Mapping[str, Show]
     settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A reminder that is not planned, and why."""
+    """A reminder that is not planned, and why; `share` is named to those outside of it."""
 
     playbook: str
     about: str
     reason: str
+    share: str = ""
 
 
 @dataclass(slots=True)
@@ -67,13 +69,18 @@ class Plan:
 class _Occasion:
     """Something that a playbook may remind of: a show that ended, a first order."""
 
-    playbook: Playbook
+    launched: Launched
     about: str
     base: int
     reference: int
     show: Show | None
     why: str
     reason_against: str | None
+
+    @property
+    def playbook(self) -> Playbook:
+        """What may remind of it."""
+        return self.launched.playbook
 
 
 def attributed_show(order: RecentOrder, engagements: Iterable[Engagement]) -> str | None:
@@ -97,14 +104,12 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
     wanted: set[str] = set()
     reasons: dict[tuple[str, str], str] = {}
     for occasion in _occasions(person, shop, now):
-        reason = occasion.reason_against
-        if reason in (None, EXPIRED):
-            # That nobody could write to her says more than that it is too late by now.
-            reason = _unreachable(person.head, occasion, shop.settings) or reason
+        reason = _against(person.head, occasion, shop.settings)
         place = (occasion.playbook.id, occasion.about)
         if reason is not None:
             reasons[place] = reason
-            result.left_alone.append(LeftAlone(*place, reason))
+            share = share_text(occasion.launched.share) if reason == OUTSIDE_SHARE else ""
+            result.left_alone.append(LeftAlone(*place, reason, share))
             continue
         row = _next_row(person, shop, occasion, rows, now)
         if row is None:
@@ -118,6 +123,15 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
             reason = reasons.get((row.playbook, row.about), "not_wanted")
             result.rows.append(row.ended(now, "cancelled", reason))
     return result
+
+
+def _against(head: Head, occasion: _Occasion, settings: Settings) -> str | None:
+    reason = occasion.reason_against
+    if reason in (None, EXPIRED):
+        # That nobody could write to her says more than that it is too late by now.
+        reason = _unreachable(head, occasion, settings) or reason
+    # Last, so that the people outside the share are those who would have got it.
+    return reason or (None if occasion.launched.takes(head) else OUTSIDE_SHARE)
 
 
 def _still_open(row: Reminder, shop: Shop) -> bool:
@@ -140,16 +154,16 @@ def _by_place(rows: Iterable[Reminder]) -> dict[tuple[str, str, str, int], Remin
 
 
 def _occasions(person: Person, shop: Shop, now: int) -> Iterator[_Occasion]:
-    for playbook in shop.playbooks:
-        if playbook.trigger == "show_ended":
+    for launched in shop.playbooks:
+        if launched.playbook.trigger == "show_ended":
             for about in sorted(person.engagements):
-                yield from _show_occasion(person, shop, playbook, about, now)
+                yield from _show_occasion(person, shop, launched, about, now)
         else:
-            yield from _order_occasion(person, playbook, now)
+            yield from _order_occasion(person, launched, now)
 
 
-def _show_occasion(person: Person, shop: Shop, playbook: Playbook, about: str, now: int) -> Iterator[_Occasion]:
-    engagement = person.engagements[about]
+def _show_occasion(person: Person, shop: Shop, launched: Launched, about: str, now: int) -> Iterator[_Occasion]:
+    playbook, engagement = launched.playbook, person.engagements[about]
     show = shop.shows.get(engagement.show or "")
     if show is None or show.closed_at is None or engagement.show is None:
         return
@@ -157,14 +171,14 @@ def _show_occasion(person: Person, shop: Shop, playbook: Playbook, about: str, n
     if scored.temperature not in playbook.temperatures:
         return
     against = (
-        "playbook_stopped" if playbook.stopped
-        else "show_cancelled" if show.text("cancelled")
-        else _ended_by(person, playbook, engagement, show)
+        launched.off
+        or ("show_cancelled" if show.text("cancelled") else None)
+        or _ended_by(person, playbook, engagement, show)
         or (EXPIRED if now > show.closed_at + playbook.deadline else None)
     )  # fmt: skip
     reasons = ", ".join(one.code if one.amount is None else f"{one.code} {one.amount}" for one in why(scored))
     words = f"{scored.temperature} {scored.intent}: {reasons}"
-    yield _Occasion(playbook, about, show.closed_at, _reference(engagement, show), show, words, against)
+    yield _Occasion(launched, about, show.closed_at, _reference(engagement, show), show, words, against)
 
 
 def _reference(engagement: Engagement, show: Show) -> int:
@@ -186,8 +200,8 @@ def _ended_by(person: Person, playbook: Playbook, engagement: Engagement, show: 
     return None
 
 
-def _order_occasion(person: Person, playbook: Playbook, now: int) -> Iterator[_Occasion]:
-    head = person.head
+def _order_occasion(person: Person, launched: Launched, now: int) -> Iterator[_Occasion]:
+    playbook, head = launched.playbook, person.head
     if head.first_order_at is None or not head.recent_orders:
         return
     first = head.recent_orders[0]
@@ -196,13 +210,13 @@ def _order_occasion(person: Person, playbook: Playbook, now: int) -> Iterator[_O
     if head.orders > 1 and not known:
         return
     against = (
-        "playbook_stopped" if playbook.stopped
+        launched.off if launched.off is not None
         else "ordered" if head.orders > 1
         else EXPIRED if now > head.first_order_at + playbook.deadline
         else None
     )  # fmt: skip
     for place in sorted(known | {about}) if head.orders > 1 else (about,):
-        yield _Occasion(playbook, place, head.first_order_at, head.first_order_at + 1, None, "first order", against)
+        yield _Occasion(launched, place, head.first_order_at, head.first_order_at + 1, None, "first order", against)
 
 
 def _unreachable(head: Head, occasion: _Occasion, settings: Settings) -> str | None:

@@ -6,14 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+from aftershow.model.base import Record
 from aftershow.model.instants import SECOND
+from aftershow.model.launches import Launch
 from aftershow.model.playbooks import Playbook, Template
 from aftershow.model.shows import Show
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Key, Range
+from aftershow.rules.launching import Launched, launched
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 
 MAX_AGE = 5 * SECOND
 # A warm function that has met many shows forgets them all and reads again.
@@ -50,19 +54,25 @@ def show(ports: Ports, show_id: str) -> Show | None:
     return Show.read(text) if text else None
 
 
-def playbooks(ports: Ports) -> tuple[Playbook, ...]:
-    """All playbooks, in the order of their ids."""
+def playbooks(ports: Ports) -> tuple[Launched, ...]:
+    """All playbooks, in the order of their ids, and whether they may do anything."""
 
-    def read() -> tuple[Playbook, ...]:
-        page = ports.store.query("catalog", Range(keys.playbook("-").pk, limit=MAX_PLAYBOOKS))
-        return tuple(Playbook.read(item.body) for item in page.items)
+    def read() -> tuple[Launched, ...]:
+        # Launches first: an approval that comes in between is for what is read after it.
+        launches = {one.playbook: one for one in _listed(ports, keys.launch("-"), Launch)}
+        return tuple(launched(one, launches.get(one.id)) for one in _listed(ports, keys.playbook("-"), Playbook))
 
     return remembered(ports, "playbooks", read)
 
 
-def playbook(ports: Ports, playbook_id: str) -> Playbook | None:
+def _listed(ports: Ports, key: Key, kind: type[R]) -> list[R]:
+    page = ports.store.query(key.table, Range(key.pk, limit=MAX_PLAYBOOKS))
+    return [kind.read(item.body) for item in page.items]
+
+
+def playbook(ports: Ports, playbook_id: str) -> Launched | None:
     """One playbook."""
-    return next((one for one in playbooks(ports) if one.id == playbook_id), None)
+    return next((one for one in playbooks(ports) if one.playbook.id == playbook_id), None)
 
 
 def template(ports: Ports, name: str) -> Template | None:

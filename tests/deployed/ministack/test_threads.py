@@ -240,7 +240,7 @@ class TestSending:
 
     @pytest.fixture(autouse=True)
     def _catalog(self, world: World) -> None:
-        catalog.load(world.store())
+        catalog.load(world.store(), approved_at=0)
         self.fold(world)
 
     def fold(self, world: World) -> None:
