@@ -238,6 +238,7 @@ class Shop:
         faults: Faults | None = None,
         channels: Mapping[str, MakeChannel] | None = None,
         parameters: Mapping[str, str] | None = None,
+        approved: bool = True,
     ) -> None:
         self.state = EmbeddedState(":memory:", lambda: opens)
         self.host = LocalHost(
@@ -248,7 +249,7 @@ class Shop:
             faults=faults,
             channels=channels,
         )
-        catalog.load(self.host.store, approved_at=opens)
+        catalog.load(self.host.store, approved_at=opens if approved else None)
 
     @property
     def now(self) -> int:

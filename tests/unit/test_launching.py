@@ -117,7 +117,8 @@ def test_whoever_is_in_stays_in_when_users_turn_out_to_be_one(names: list[str], 
 
 @pytest.mark.parametrize(
     ("text", "share", "shown"),
-    [("5%", 500, "5 %"), ("0.5%", 50, "0.5 %"), (" 12,5 ％ ", 1250, "12.5 %"), ("100", WHOLE, "100 %"), ("10%", 1000, "10 %")],
+    [("5%", 500, "5 %"), ("0.5%", 50, "0.5 %"), (" 12,5 ％ ", 1250, "12.5 %"), ("100", WHOLE, "100 %"),
+     ("10%", 1000, "10 %")],
 )  # fmt: skip
 def test_shares_are_read_as_people_write_them(text: str, share: int, shown: str) -> None:
     assert (read_share(text), share_text(share)) == (share, shown)

@@ -15,7 +15,7 @@ from aftershow.model.instants import SECOND
 from aftershow.model.viewers import Head
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
-from aftershow.ports.queues import Message
+from aftershow.ports.queues import Message, Queues
 from aftershow.ports.store import Range
 from aftershow.rules.planning import plan
 from aftershow.services import people, rows
@@ -40,18 +40,19 @@ def schedule(message: Received, ports: Ports) -> None:
 
 def _look(ports: Ports, event: DomainEvent) -> None:
     if isinstance(event, ShowEnded):
-        _start_walks(ports, event.show)
+        start_walks(ports.queues, ports.settings.queue_reminders, event.show)
     else:
         look_at(ports, event.viewer)
 
 
-def _start_walks(ports: Ports, show: str) -> None:
+def start_walks(queues: Queues, queue: str, show: str) -> None:
+    """Look at every viewer of a show, soon and once more later: it ended, or what is wanted of its viewers changed."""
     messages = [
         Message(json.dumps({"walk": show, "shard": shard}), delay_seconds=delay)
         for delay in (FIRST_WALK_SECONDS, SECOND_WALK_SECONDS)
         for shard in range(keys.SHOW_SHARDS)
     ]
-    ports.queues.send(ports.settings.queue_reminders, messages)
+    queues.send(queue, messages)
 
 
 def _walk(ports: Ports, show: str, shard: int, after: str | None) -> None:
