@@ -50,6 +50,14 @@ app = typer.Typer(
 )
 app.add_typer(playbooks.app, name="playbooks")
 app.command()(up)
+app.command()(playbooks.stop)
+
+
+class Locale(StrEnum):
+    """Languages of the report."""
+
+    EN = "en"
+    ZH_CN = "zh-CN"
 
 
 class Format(StrEnum):

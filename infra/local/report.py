@@ -30,7 +30,7 @@ STORY_LINES = 24
 # `explain` tells all of it, up to a bound that no real person reaches.
 MAX_EXPLAINED = 2_000
 _BAR_CELLS = 40
-_TONES = {"hot": "red", "considering": "yellow", "cold": "blue"}
+TONES = {"hot": "red", "considering": "yellow", "cold": "blue"}
 
 
 def print_report(summary: Summary, locale: str, console: Console) -> None:
@@ -47,17 +47,17 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
     known = ", ".join(told["members"])
     head = Text(f"{known}\n{plain(profile)}" if profile else known)
     console.print(Panel(head, title=Text(story.viewer, "bold"), box=box.ROUNDED, padding=(0, 2)))
-    console.print(_section(word("story", locale), _told(story, locale, most=MAX_EXPLAINED)))
+    console.print(section(word("story", locale), _told(story, locale, most=MAX_EXPLAINED)))
     alone = Table.grid(padding=(0, 2))
     for one in told["left_alone"]:
         about = " / ".join(part for part in (one["playbook"], one["about"]) if part)
         reason = word(one["reason"], locale) + (f" ({one['share']})" if "share" in one else "")
         alone.add_row(Text(plain(about)), Text(plain(reason)))
     if told["left_alone"]:
-        console.print(_section(word("no_more", locale), alone))
+        console.print(section(word("no_more", locale), alone))
     points = told["points"]
     counts = {"earned": points["earned"], "reversed": points["reversed"], "balance_sum": points["balance"]}
-    console.print(_section(word("points", locale), _figures(locale, **counts)))
+    console.print(section(word("points", locale), _figures(locale, **counts)))
 
 
 def plain(text: str) -> str:
@@ -68,23 +68,23 @@ def plain(text: str) -> str:
 def _parts(summary: Summary, locale: str) -> Iterator[RenderableType]:
     yield _headline(summary, locale)
     if summary.funnel:
-        yield _section(word("who_left", locale), _bars(summary.funnel, summary.viewers, locale))
+        yield section(word("who_left", locale), bars(summary.funnel, summary.viewers, locale))
     if summary.left_alone:
         unit = word("people", locale)
         total = sum(reason.count for reason in summary.left_alone)
         heading = f"{word('why_alone', locale)} ({total} {unit})"
-        yield _section(heading, _bars(summary.left_alone, total, locale))
+        yield section(heading, bars(summary.left_alone, total, locale))
     if summary.non_orderers:
-        yield _section(_listed("non_orderers", len(summary.non_orderers), locale), _left(summary, locale))
+        yield section(_listed("non_orderers", len(summary.non_orderers), locale), _left(summary, locale))
     if summary.reminders:
-        yield _section(_listed("reminders", len(summary.reminders), locale), _table(summary, locale))
+        yield section(_listed("reminders", len(summary.reminders), locale), _table(summary, locale))
     if summary.story:
         viewer = plain(summary.story.viewer)
-        yield _section(f"{word('story', locale)} ({viewer})", _told(summary.story, locale))
-    yield _section(word("points", locale), _points(summary, locale))
+        yield section(f"{word('story', locale)} ({viewer})", _told(summary.story, locale))
+    yield section(word("points", locale), _points(summary, locale))
     events = summary.events
     told = _figures(locale, accepted=events.accepted, duplicate=events.duplicate, dead=events.dead)
-    yield _section(word("events", locale), told)
+    yield section(word("events", locale), told)
 
 
 def _headline(summary: Summary, locale: str) -> RenderableType:
@@ -107,7 +107,8 @@ def _headline(summary: Summary, locale: str) -> RenderableType:
     return Panel(lines, title=Text(title, "bold"), box=box.ROUNDED, padding=(0, 2))
 
 
-def _section(heading: str, body: RenderableType) -> RenderableType:
+def section(heading: str, body: RenderableType) -> RenderableType:
+    """A part of a report under its heading."""
     return Group(Text(), Text(heading, "bold"), Padding(body, (0, 0, 0, 2)))
 
 
@@ -116,7 +117,8 @@ def _listed(code: str, count: int, locale: str) -> str:
     return f"{heading} ({min(count, TERMINAL_ROWS)} / {count})" if count else heading
 
 
-def _bars(counts: Sequence[Count], whole: int, locale: str) -> RenderableType:
+def bars(counts: Sequence[Count], whole: int, locale: str) -> RenderableType:
+    """Counts as bars, with their share of the whole."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(min_width=24, no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
@@ -136,7 +138,7 @@ def _left(summary: Summary, locale: str) -> RenderableType:
     for code in ("viewer", "intent", "why", "reach"):
         table.add_column(word(code, locale), overflow="fold", no_wrap=code in ("viewer", "intent", "reach"))
     for one in summary.non_orderers[:TERMINAL_ROWS]:
-        intent = Text(f"{word(one.temperature, locale)} {one.intent}", _TONES.get(one.temperature, ""))
+        intent = Text(f"{word(one.temperature, locale)} {one.intent}", TONES.get(one.temperature, ""))
         reach = Text(plain(word(one.unreachable or "yes", locale)), "dim" if one.unreachable else "green")
         because = words.why(one.because[:REASONS_OF_ONE], locale)
         table.add_row(Text(plain(one.viewer)), intent, Text(plain(because)), reach)
@@ -149,7 +151,7 @@ def _table(summary: Summary, locale: str) -> RenderableType:
         table.add_column(word(code, locale), overflow="fold", no_wrap=code in ("playbook", "due"))
     for row in _some_of_each(summary.reminders):
         good = row.outcome in words.GOOD_ENDS
-        warm = Text(plain(word(row.temperature, locale)), _TONES.get(row.temperature, ""))
+        warm = Text(plain(word(row.temperature, locale)), TONES.get(row.temperature, ""))
         because = words.why(row.because[:REASONS_IN_A_ROW], locale)
         title = words.playbook_title(summary, row.playbook, locale)
         table.add_row(

@@ -10,6 +10,7 @@ Nothing is kept: neither credentials nor names are written anywhere.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,8 @@ import typer
 
 from aftershow.adapters.dynamodb import DynamoDbBackend
 from aftershow.adapters.sqs import SqsQueues
-from aftershow.ports.store import Store
+from aftershow.model.settings import Settings
+from aftershow.ports.store import Item, Row, Store
 
 StackOption = Annotated[
     str | None,
@@ -95,6 +97,28 @@ class Stack:
     def queue_urls(self) -> Mapping[str, str]:
         """All queues: name in template.yaml to URL."""
         return {logical: physical for logical, (kind, physical) in self.resources.items() if kind == _QUEUE}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the functions of the stack are told, as far as parameters, tables and queues say it; no secrets."""
+        given = {_CAPITAL.sub("_", name).upper(): value for name, value in self.parameters.items()}
+        given |= {"BASE_URL": given.get("BASE_URL") or self.api_url, "TABLES": json.dumps(dict(self.tables))}
+        return Settings.of(given | {"QUEUE_REMINDERS": self.queue("RemindersQueue")})
+
+    @cached_property
+    def identity(self) -> str:
+        """Who is asking, as AWS knows them: the ARN of the caller."""
+        return str(self.client("sts").get_caller_identity()["Arn"])
+
+    def items(self, table: str, prefix: str = "") -> Iterator[Item]:
+        """Every item of a table whose partition begins so: a scan, which reads (and costs) the whole table."""
+        only = {
+            "FilterExpression": "begins_with(pk, :prefix)",
+            "ExpressionAttributeValues": {":prefix": {"S": prefix}},
+        }
+        scan = self.client("dynamodb").get_paginator("scan")
+        pages = scan.paginate(TableName=self.tables[table], ConsistentRead=True, **(only if prefix else {}))
+        return (Row(row).item(table) for page in pages for row in page["Items"])
 
     @property
     def api_url(self) -> str:

@@ -182,6 +182,19 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "when": ("when (local)", "时间（当地）"),
     "reach": ("reachable", "能否触达"),
     "yes": ("yes", "可以"),
+    # A dry run.
+    "dry_run": ("Dry run", "试跑"),
+    "dry_run_note": (
+        "As if the playbooks had been approved when the show ended. Orders and messages since then are left out; "
+        "consent and addresses are today's. Nothing is sent, nothing is written.",
+        "假设直播结束时策略已审批。不计之后的订单和信息，授权和地址以今天为准。不发送，也不写入。",
+    ),
+    "dry_run_estimated": ("Estimated from {n} of 32 equal parts of the viewers.", "由 32 等份观众中的 {n} 份估算。"),
+    "would_remind": ("would be reminded", "会提醒"),
+    "messages_at_most": ("messages at most", "条信息（上限）"),
+    "who_would": ("Who would get what", "会提醒谁，发什么"),
+    "by_playbook": ("By playbook", "按策略"),
+    "who_would_not": ("Who would not, and why", "不会提醒谁，为什么"),
     "accepted": ("accepted", "已接收"),
     "duplicate": ("known already", "重复"),
     "dead": ("set aside with a reason", "拒收（附原因）"),
