@@ -53,13 +53,6 @@ app.command()(up)
 app.command()(playbooks.stop)
 
 
-class Locale(StrEnum):
-    """Languages of the report."""
-
-    EN = "en"
-    ZH_CN = "zh-CN"
-
-
 class Format(StrEnum):
     """What recorded files hold."""
 

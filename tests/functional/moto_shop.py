@@ -205,13 +205,8 @@ class MotoShop:
         self.store = Store(self.stream, self.new_id)
         self._handles: dict[str, Handle] = {}
         self._ports: dict[str, Ports] = {}
-<<<<<<< HEAD
         self._gateway = Gateway(self.template.routes, self.template.cors)
-        catalog.load(self.store, approved_at=START)
-=======
-        self._gateway = Gateway(self.template.routes, ())
         catalog.load(self.store, approved_at=START if approved else None)
->>>>>>> e1fab8d (playbooks list and approve, stop: worst case first, four eyes, shares, audit)
 
     def pass_time(self, seconds: float) -> None:
         """Nothing happens meanwhile."""
