@@ -1,0 +1,163 @@
+"""Real clients of other wires, unchanged, against `aftershow up` over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import boto3  # noqa: TID251 (as a shop's own code uses it)
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+
+from aftershow.model.engagements import Kind
+from aftershow.model.ids import viewer_id
+from aftershow.model.instants import iso
+from aftershow.model.viewers import Head
+from aftershow.ports import keys
+from infra.local import runs
+from infra.local.clock import real_now
+from tests.functional.running import PATIENCE_SECONDS, SHOW, Up, counts, eventually, up
+
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with up(tmp_path_factory.mktemp("wires") / "shop.db") as running:
+        yield running
+
+
+@pytest.fixture
+def pinpoint(server: Up) -> Any:
+    """boto3's client as a shop has it, but for endpoint_url (and no credentials of anybody)."""
+    return boto3.client(
+        "pinpoint",
+        endpoint_url=server.url,
+        region_name="us-east-1",
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key="example",  # noqa: S106 (nobody's)
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_SECONDS),
+    )
+
+
+def moment() -> str:
+    return iso(real_now())
+
+
+def person(server: Up, user: str) -> Head | None:
+    """Who is known by a user id, read beside the running server."""
+    run = runs.opened(server.data)
+    try:
+        item = run.host.store.get(keys.head(viewer_id("user", user)))
+        return Head.read(item.body) if item else None
+    finally:
+        run.state.close()
+
+
+def traits(server: Up, user: str) -> dict[str, str]:
+    known = person(server, user)
+    return {name: stated.value for name, stated in known.traits.items()} if known else {}
+
+
+def send(server: Up, message: HTTPMessage) -> tuple[int, Any]:
+    """What the SDK made, sent as its users send it; the write key is the user name."""
+    headers = {**message.headers, "authorization": "Bearer local"}
+    request = urllib.request.Request(f"{server.url}/v1/cloudevents", message.body, headers)  # noqa: S310 (loopback)
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as reply:  # noqa: S310 (loopback)
+        return reply.status, json.loads(reply.read())
+
+
+def test_put_events_of_boto3(server: Up, pinpoint: Any) -> None:
+    """Whole objects as its documentation has them; sent again, they count once."""
+    endpoint = {
+        "Address": "wang@example.com",
+        "ChannelType": "EMAIL",
+        "Demographic": {"Locale": "zh_CN", "Timezone": "Asia/Shanghai", "Platform": "ios", "AppVersion": "1.0"},
+        "Location": {"Country": "CN", "City": "Hangzhou", "Latitude": 30.3, "Longitude": 120.2},
+        "EffectiveDate": moment(),
+        "OptOut": "NONE",
+        "User": {"UserId": "wang", "UserAttributes": {"name": ["王"]}},
+        "Attributes": {"interests": ["tea", "walnuts"]},
+        "Metrics": {"visits": 3},
+    }
+    session = {"Id": "s1", "StartTimestamp": moment(), "Duration": 5}
+    liked = {"EventType": "live_liked", "Timestamp": moment(), "Attributes": {"show_id": SHOW}, "Session": session}
+    started = {"EventType": "_session.start", "Timestamp": moment(), "Session": session, "SdkName": "x"}
+    batch = {"BatchItem": {"device-9": {"Endpoint": endpoint, "Events": {"e1": liked, "e2": started}}}}
+    for _ in range(3):
+        answer = pinpoint.put_events(ApplicationId="local", EventsRequest=batch)
+        accepted = {"StatusCode": 202, "Message": "Accepted"}
+        results = {
+            "device-9": {"EndpointItemResponse": accepted, "EventsItemResponse": {"e1": accepted, "e2": accepted}}
+        }
+        assert answer["EventsResponse"] == {"Results": results}
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
+    eventually(lambda: counts(server.data, "wang"), {Kind.LIKED: 1})
+    expected = {"email": "wang@example.com", "name": "王", "context_zone": "Asia/Shanghai", "context_locale": "zh_CN"}
+    assert traits(server, "wang") == expected
+
+
+def test_items_that_are_refused_are_named_to_boto3(server: Up, pinpoint: Any) -> None:
+    good = {"EventType": "Live Liked", "Timestamp": moment(), "Attributes": {"show_id": SHOW}}
+    events = {"good": good, "old": {**good, "Timestamp": "2001-01-01T00:00:00Z"}, "when": {**good, "Timestamp": "soon"}}
+    batch = {"BatchItem": {"device-8": {"Endpoint": {"OptOut": "PERHAPS"}, "Events": events}}}
+    answer = pinpoint.put_events(ApplicationId="local", EventsRequest=batch)
+    item = answer["EventsResponse"]["Results"]["device-8"]
+    assert item["EndpointItemResponse"] == {"StatusCode": 400, "Message": "Endpoint: OptOut must be ALL or NONE"}
+    statuses = {name: one["StatusCode"] for name, one in item["EventsItemResponse"].items()}
+    assert statuses == {"good": 202, "old": 400, "when": 400}
+    eventually(lambda: counts(server.data, "device-8", "anonymous"), {Kind.LIKED: 1})
+
+
+def test_endpoints_of_boto3(server: Up, pinpoint: Any) -> None:
+    """One, with an id that a path must escape, and a batch; an opt-out withdraws consent."""
+    one = {"Address": "+8613800138000", "ChannelType": "SMS", "User": {"UserId": "li"}, "EffectiveDate": moment()}
+    answer = pinpoint.update_endpoint(ApplicationId="local", EndpointId="li/sms 1", EndpointRequest=one)
+    assert answer["MessageBody"]["Message"] == "Accepted"
+    assert answer["MessageBody"]["RequestID"]
+    eventually(lambda: traits(server, "li"), {"phone": "+8613800138000"})
+    known = person(server, "li")
+    assert known is not None
+    assert viewer_id("anonymous", "li/sms 1") in known.people
+    items = [{"Id": "li-mail", **one, "Address": "li@example.com", "ChannelType": "EMAIL", "OptOut": "ALL"}]
+    answer = pinpoint.update_endpoints_batch(ApplicationId="local", EndpointBatchRequest={"Item": items})
+    assert answer["MessageBody"]["Message"] == "Accepted"
+    eventually(lambda: sorted(person(server, "li").consent), ["marketing:email"])  # type: ignore[union-attr]
+
+
+def test_errors_are_exceptions_of_boto3(pinpoint: Any) -> None:
+    with pytest.raises(pinpoint.exceptions.NotFoundException, match="write keys"):
+        pinpoint.put_events(ApplicationId="0123456789abcdef", EventsRequest={"BatchItem": {}})
+    large = {"e1": {"Endpoint": {"Attributes": {"x": ["y" * 501 * 1024]}}, "Events": {}}}
+    with pytest.raises(pinpoint.exceptions.PayloadTooLargeException, match="500 KB"):
+        pinpoint.put_events(ApplicationId="local", EventsRequest={"BatchItem": large})
+    many = {f"e{number}": {"EventType": "x", "Timestamp": "x"} for number in range(2_501)}
+    with pytest.raises(pinpoint.exceptions.BadRequestException, match="2500 events") as raised:
+        pinpoint.put_events(ApplicationId="local", EventsRequest={"BatchItem": {"e": {"Endpoint": {}, "Events": many}}})
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    with pytest.raises(ClientError, match="Not Found"):
+        pinpoint.get_endpoint(ApplicationId="local", EndpointId="device-9")
+
+
+def test_the_cloudevents_sdk_in_three_modes(server: Up) -> None:
+    """One event in each mode and in a batch; its id is the SDK's own, so it counts once."""
+    attributes = {"type": "com.shop.live.liked", "source": "/app/茶", "subject": "zhao", "specversion": "1.0"}
+    event = CloudEvent(attributes=attributes, data={"show_id": SHOW, "note": "好茶"})
+    batch = b"[" + JSONFormat().write(event) + b"," + JSONFormat().write(event) + b"]"
+    batched = HTTPMessage({"content-type": "application/cloudevents-batch+json"}, batch)
+    for message in (to_structured(event, JSONFormat()), to_binary(event, JSONFormat()), batched):
+        assert send(server, message) == (200, {"success": True})
+    eventually(lambda: counts(server.data, "zhao"), {Kind.LIKED: 1})
+
+
+def test_the_cloudevents_sdk_says_who_somebody_is(server: Up) -> None:
+    attributes = {"type": "com.shop.customer.updated", "source": "/crm", "subject": "customers/qian"}
+    event = CloudEvent(attributes=attributes, data={"traits": {"email": "qian@example.com"}})
+    assert send(server, to_binary(event, JSONFormat())) == (200, {"success": True})
+    eventually(lambda: traits(server, "qian"), {"email": "qian@example.com"})
