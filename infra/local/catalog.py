@@ -96,9 +96,10 @@ def _differs(store: Store, key: Key, body: str) -> bool:
     return known is not None and known.body != body
 
 
-def new_write_key(store: Store, source: str) -> str:
-    """A fresh write key for a source. It is told once: the store keeps its hash."""
-    key = secrets.token_urlsafe(24)
+def new_write_key(store: Store, source: str, key: str | None = None) -> str:
+    """A write key for a source: a fresh one, or one that its clients send already. It is told once: the store keeps
+    its hash."""
+    key = key or secrets.token_urlsafe(24)
     _put(store, keys.write_key(write_key_hash(key)), source)
     return key
 

@@ -70,22 +70,30 @@ def push(
     write_key_for: Annotated[
         str | None, typer.Option(help="Also make a write key for a source of this name, and print it, once.")
     ] = None,
+    write_key: Annotated[
+        str | None,
+        typer.Option(help="The key that the source's clients send already, such as a Pinpoint application id."),
+    ] = None,
 ) -> None:
     """Bring playbooks and templates into a deployed shop with your own AWS credentials; functions see them within 5 s.
 
     What is there is overwritten. A playbook whose content changed (its own, or a text of its templates) does nothing
     until it is approved anew; one that was stopped stays stopped.
     """
+    if write_key is not None and not (write_key_for and write_key.strip()):
+        refuse("--write-key KEY goes with --write-key-for NAME")
     with refusing(catalog.CatalogError, stack.StackError):
         shop = stack.find(name, region, context.obj)
         with stack.explained():
             changed = catalog.push(shop.store)
-            key = catalog.new_write_key(shop.store, write_key_for) if write_key_for else None
+            key = catalog.new_write_key(shop.store, write_key_for, write_key) if write_key_for else None
             off = [one.playbook.id for one in launching.playbooks(shop.store) if one.off is not None]
     typer.echo(f"{len(changed)} playbooks and templates changed in {shop.name}, {shop.region}")
     if off:
         typer.echo(f"off until approved: {', '.join(off)}")
-    if key is not None:
+    if write_key is not None:
+        typer.echo(f"{write_key_for} sends with the key that you gave")
+    elif key is not None:
         typer.echo(f"write key of {write_key_for}, shown only now: {key}")
 
 

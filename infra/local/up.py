@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -28,9 +28,11 @@ from infra.local.command import (
 )
 from infra.local.gateway import HttpReply, HttpRequest
 from infra.local.host import LocalHost
+from infra.local.intrinsics import TemplateError
 from infra.local.invoking import LogLine
 from infra.local.listening import Listener, PortTakenError, Sockets
 from infra.local.real_time import RealTime
+from infra.local.template import read_template
 
 DEFAULT_PORT = 8787
 # Of all that functions log, what an owner waits for.
@@ -61,6 +63,10 @@ def up(
     base_url: Annotated[
         str | None, typer.Option(help="Origin of the links in messages; else this server's own.", show_default=False)
     ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the template; the state keeps it."),
+    ] = None,
     quiet: Annotated[  # noqa: FBT002 (a flag of the command line)
         bool, typer.Option("--quiet", help="No line for each request, only what went wrong.")
     ] = False,
@@ -71,11 +77,13 @@ def up(
     the shop's own from then on. If its clock is behind, what fell due since then happens first. Reminders, schedules
     and queues then run by the real clock. It listens on the loopback addresses only and sends nothing to anybody.
     """
+    with refusing(TemplateError):
+        parameters = _parameters(given or ())
     with refusing(PortTakenError):
         sockets = Sockets(port)
     url = f"http://127.0.0.1:{sockets.port}"
     with refusing(runs.CannotRun), progress("Opening") as report:
-        run = runs.going_on(data, parameters={"BaseUrl": base_url or url}, progress=report)
+        run = runs.going_on(data, parameters={"BaseUrl": base_url or url, **parameters}, progress=report)
     teller = Teller(run.host, quiet=quiet)
     real_time = RealTime(run.host, answered=teller.answered, logged=teller.logged)
     listener = Listener(sockets, real_time.ask)
@@ -86,6 +94,17 @@ def up(
     sys.stdout.flush()
     _serve(run, real_time, listener)
     sys.stdout.write(teller.farewell())
+
+
+def _parameters(given: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE of each, tried on the template before any state is touched. Raises TemplateError."""
+    pairs = [one.partition("=") for one in given]
+    for name, sign, _ in pairs:
+        if not sign:
+            refuse(f"--set takes NAME=VALUE, not {name}")
+    parameters = {name: value for name, _, value in pairs}
+    read_template(runs.TEMPLATE, parameters)
+    return parameters
 
 
 def _serve(run: runs.Run, real_time: RealTime, listener: Listener) -> None:

@@ -96,5 +96,20 @@ def test_a_deployed_catalog_is_filled_by_the_name_of_its_stack() -> None:
         assert deployed.store.get(keys.write_key(write_key_hash(shown))) is not None
 
 
+def test_a_source_may_keep_the_key_that_its_clients_send() -> None:
+    """As the id of a Pinpoint application, which stands in their paths."""
+    with moto_shop() as deployed:
+        asked = ["push", "--stack", STACK, "--region", REGION, "--write-key", "0123456789abcdef"]
+        assert CliRunner().invoke(playbooks.app, asked, obj=connect_to(deployed)).exit_code == 2
+        run = CliRunner().invoke(playbooks.app, [*asked, "--write-key-for", "app"], obj=connect_to(deployed))
+        assert run.exit_code == 0, run.output
+        assert "0123456789abcdef" not in run.output
+        liked = {"EventType": "Live Liked", "Timestamp": "2026-03-06T11:00:00Z", "Attributes": {"show_id": "s1"}}
+        batch = {"BatchItem": {"e1": {"Endpoint": {}, "Events": {"v1": liked}}}}
+        reply = deployed.request("POST", "/v1/apps/0123456789abcdef/events", {}, json.dumps(batch).encode())
+        assert reply.status == 202
+        assert deployed.waiting("BehaviourQueue") == 1
+
+
 def test_pushing_without_a_stack_is_asked_wrongly() -> None:
     assert CliRunner().invoke(playbooks.app, ["push"]).exit_code == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3  # noqa: TID251 (as a shop's own code uses it)
@@ -14,22 +15,27 @@ from botocore.exceptions import ClientError
 from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from typer.testing import CliRunner
 
 from aftershow.model.engagements import Kind
 from aftershow.model.ids import viewer_id
 from aftershow.model.instants import iso
 from aftershow.model.viewers import Head
 from aftershow.ports import keys
+from aftershow.rules.douyin import signature
 from infra.local import runs
+from infra.local.cli import app
 from infra.local.clock import real_now
 from tests.functional.running import PATIENCE_SECONDS, SHOW, Up, counts, eventually, up
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 
+SIGNS_WITH = "123abc"
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with up(tmp_path_factory.mktemp("wires") / "shop.db") as running:
+    with up(tmp_path_factory.mktemp("wires") / "shop.db", "--set", f"DouyinSecret={SIGNS_WITH}") as running:
         yield running
 
 
@@ -161,3 +167,24 @@ def test_the_cloudevents_sdk_says_who_somebody_is(server: Up) -> None:
     event = CloudEvent(attributes=attributes, data={"traits": {"email": "qian@example.com"}})
     assert send(server, to_binary(event, JSONFormat())) == (200, {"success": True})
     eventually(lambda: traits(server, "qian"), {"email": "qian@example.com"})
+
+
+def test_a_push_of_douyin(server: Up) -> None:
+    """With the headers that HTTP clients add, which are not signed."""
+    comment = {"msg_id": "m1", "sec_openid": "o1", "content": "多少钱？", "nickname": "兰", "timestamp": real_now()}
+    body = json.dumps([comment], ensure_ascii=False).encode()
+    named = {"x-msg-type": "live_comment", "x-nonce-str": "n", "x-roomid": "268", "x-timestamp": str(real_now())}
+    headers = {**named, "x-signature": signature(named, body, SIGNS_WITH), "Content-Type": "application/json"}
+    capital = {name.title(): value for name, value in headers.items()}
+    for _ in range(2):
+        assert server.request("POST", "/v1/douyin", capital, body)[0] == 200
+    assert server.request("POST", "/v1/douyin", capital, body + b" ")[0] == 401
+    expected = {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1}
+    eventually(lambda: counts(server.data, "douyin:o1", "anonymous", "douyin-268"), expected)
+
+
+@pytest.mark.parametrize("given", ["DouyinSecret", "Nothing=1", "EventsPerSecond=many"])
+def test_a_parameter_that_there_is_not_is_asked_wrongly_and_touches_no_state(tmp_path: Path, given: str) -> None:
+    run = CliRunner().invoke(app, ["up", "--data", str(tmp_path / "shop.db"), "--set", given])
+    assert run.exit_code == 2
+    assert not list(tmp_path.iterdir())
