@@ -20,6 +20,8 @@ from infra.local import tools
 
 ROOT = tools.ROOT
 TEMPLATE = ROOT / "template.yaml"
+# What watches, and moves aliases, is nested: it holds no state.
+NESTED = (ROOT / "infra" / "observability.yaml", ROOT / "infra" / "canary.yaml")
 BUILT = ROOT / ".aws-sam" / "build"
 # What the template says. Compiled packages of the layer belong to it.
 ARCHITECTURE = "arm64"
@@ -99,7 +101,7 @@ def sources() -> list[Path]:
     """Everything that a build depends on."""
     folders = (ROOT / "shared", ROOT / "functions")
     files = (each for folder in folders for each in _files(folder) if "__pycache__" not in each.parts)
-    return sorted((TEMPLATE, ROOT / "infra" / "observability.yaml", Path(__file__), *files))
+    return sorted((TEMPLATE, *NESTED, Path(__file__), *files))
 
 
 def packages(built: Path = BUILT) -> list[Package]:

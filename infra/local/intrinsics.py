@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -95,12 +95,14 @@ _Loader.add_multi_constructor("!", _short_form)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What names mean in a template: parameters, conditions, and the resources that exist."""
+    """What names mean in a template: parameters, conditions, the resources that exist, the aliases of functions."""
 
     parameters: Mapping[str, object]
     conditions: Mapping[str, bool]
     # Logical id to type.
     resources: Mapping[str, str]
+    # Function's logical id to the alias that SAM publishes for it.
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, value: object, where: str) -> Any:
         """The value with every function answered. Raises TemplateError."""
@@ -166,6 +168,9 @@ class Scope:
             return _PSEUDO_PARAMETERS[name]
         if name in self.parameters:
             return self.parameters[name]
+        function, _, part = name.partition(".")
+        if part == "Alias" and function in self.aliases:
+            return f"{self._attribute([function, 'Arn'], where)}:{self.aliases[function]}"
         if name not in self.resources:
             refuse(where, f"refers to {name}, which is no parameter and no resource of this run")
         return name

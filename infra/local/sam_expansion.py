@@ -1,4 +1,4 @@
-"""What SAM makes of a template, without AWS: a template as JSON in, the expanded one as JSON out.
+"""What SAM makes of a template, without AWS: template and parameters as JSON in, the expanded one as JSON out.
 
 It runs in the environment of the linters (`infra.local.tools.LINT`), not in the project's own, and needs only
 `aws-sam-translator`.
@@ -28,11 +28,13 @@ CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion":
 
 def main() -> None:
     """Expand standard input to standard output."""
-    template = json.load(sys.stdin)
+    asked = json.load(sys.stdin)
+    template = asked["template"]
     for resource in template["Resources"].values():
-        if resource["Type"] in CODE:
-            resource["Properties"][CODE[resource["Type"]]] = PACKAGED
-    expanded = Translator({}, Parser(), boto_session=Session()).translate(template, {})
+        code = CODE.get(resource["Type"])
+        if code is not None and not resource["Properties"][code].startswith("s3://"):
+            resource["Properties"][code] = PACKAGED
+    expanded = Translator({}, Parser(), boto_session=Session()).translate(template, asked["parameters"])
     json.dump(expanded, sys.stdout, indent=1)
 
 

@@ -55,8 +55,17 @@ def read_template(path: Path, parameters: Mapping[str, str] | None = None) -> Te
     }
     kinds = {name: words.require(resource, "Type", name) for name, resource in resources.items()}
     shared = words.read(sections.get("Globals", {}), words.GLOBALS, "Globals")
-    reader = _Reader(path.parent, Scope(values, conditions, kinds), shared, resources)
-    return reader.template()
+    scope = Scope(values, conditions, kinds, dict(_aliases(resources, shared)))
+    return _Reader(path.parent, scope, shared, resources).template()
+
+
+def _aliases(resources: Mapping[str, words.Properties], shared: words.Properties) -> Iterator[tuple[str, str]]:
+    """The functions that are called through an alias, and its name. A local run has one version of each."""
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties = _merged(shared.get("Function", {}), resource.get("Properties", {}))
+            if "AutoPublishAlias" in properties:
+                yield name, properties["AutoPublishAlias"]
 
 
 def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, object]:
@@ -84,6 +93,8 @@ def _check_parameter(declaration: words.Properties, text: str, where: str) -> No
         refuse(where, f"{text!r} doesn't match {declaration['AllowedPattern']}")
     if len(text) < declaration.get("MinLength", 0):
         refuse(where, f"needs at least {declaration['MinLength']} characters")
+    if len(text) > declaration.get("MaxLength", len(text)):
+        refuse(where, f"takes at most {declaration['MaxLength']} characters")
     if declaration["Type"] == "Number":
         number = _number(text, where)
         if not declaration.get("MinValue", number) <= number <= declaration.get("MaxValue", number):
@@ -342,5 +353,5 @@ def _key(schema: list[Mapping[str, str]]) -> list[str]:
 
 
 def _function_id(reference: str) -> str:
-    """A function's logical id, by its ARN or by itself."""
-    return name_in(reference) if reference.startswith("arn:") else reference
+    """A function's logical id, by its ARN, by its alias or by itself."""
+    return reference.split(":")[6] if reference.startswith("arn:") else reference

@@ -29,19 +29,21 @@ def _known(read: str, ignored: str = "") -> Known:
 
 SECTIONS = _known(
     "Parameters Conditions Globals Resources",
-    "AWSTemplateFormatVersion Transform Description Metadata Outputs",
+    # Mappings: a value that is looked up in one is refused where it would be read.
+    "AWSTemplateFormatVersion Transform Description Metadata Mappings Outputs",
 )
 PARAMETER = _known(
-    "Type Default AllowedValues AllowedPattern MinValue MaxValue MinLength",
+    "Type Default AllowedValues AllowedPattern MinValue MaxValue MinLength MaxLength",
     "Description ConstraintDescription NoEcho",
 )
 GLOBALS = _known("Function")
 # How a resource is kept or removed doesn't matter to a run; when it's made does.
 RESOURCE = _known("Type Condition Properties", "DeletionPolicy UpdateReplacePolicy Metadata DependsOn")
-# Cost, size, rights and where logs go are AWS's. Handlers run on the Python at hand.
+# Cost, size, rights and where logs go are AWS's. Handlers run on the Python at hand, in one version.
 FUNCTION = _known(
-    "Handler CodeUri Timeout Environment Events EventInvokeConfig",
-    "Description Role Runtime Architectures MemorySize Layers LoggingConfig Tags Tracing",
+    "Handler CodeUri Timeout Environment Events EventInvokeConfig AutoPublishAlias",
+    "Description Role Runtime Architectures MemorySize Layers LoggingConfig Tags Tracing "
+    "AutoPublishAliasAllProperties VersionDeletionPolicy VersionDescription DeploymentPreference",
 )
 ENVIRONMENT = _known("Variables")
 INVOKE = _known("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
@@ -90,8 +92,11 @@ IGNORED_RESOURCES = frozenset(
         "AWS::Serverless::LayerVersion",
     }
 )
-# A nested stack that only watches changes nothing; one that holds anything else is refused.
-WATCHING_RESOURCES = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"})
+# A nested stack that only watches changes nothing, nor does a role for who acts on what is seen. One that holds
+# anything else is refused.
+WATCHING_RESOURCES = frozenset(
+    {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter", "AWS::IAM::Role"}
+)
 
 CORS = _known("AllowOrigins AllowMethods AllowHeaders ExposeHeaders MaxAge")
 REDRIVE = _known("deadLetterTargetArn maxReceiveCount")

@@ -48,9 +48,9 @@ class _JsonLog:
 
         self._logger = Logger(service="aftershow")
 
-    def begin(self, request_id: str) -> None:
-        """From here on lines belong to this invocation."""
-        self._logger.append_keys(function_request_id=request_id)
+    def begin(self, request_id: str, version: str) -> None:
+        """From here on lines belong to this invocation. By the version a rollout's alarms tell the new from the old."""
+        self._logger.append_keys(function_request_id=request_id, function_version=version)
 
     def info(self, message: str, **fields: object) -> None:
         """What happened."""
@@ -71,7 +71,7 @@ def on_lambda(handle: Handle) -> Callable[[dict[str, Any], Any], Any]:
     def handler(event: dict[str, Any], context: Any) -> Any:
         ports = aws_ports()
         if isinstance(ports.log, _JsonLog):
-            ports.log.begin(context.aws_request_id)
+            ports.log.begin(context.aws_request_id, context.function_version)
         return handle(event, context, ports)
 
     return handler

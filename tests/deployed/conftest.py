@@ -12,6 +12,7 @@ import pytest
 
 from infra.local import building
 from infra.local.expanding import expanded as expand
+from infra.local.intrinsics import parse
 from infra.local.tools import Tool, ToolError, tool
 
 HERE = Path(__file__).parent
@@ -64,11 +65,18 @@ def built() -> Path:
 
 @pytest.fixture(scope="session")
 def expanded() -> Mapping[str, Any]:
-    """The template as CloudFormation gets it; not to be changed."""
+    """The template as CloudFormation gets it, the resources of nested ones among its own, and as it was `Written`.
+
+    Not to be changed.
+    """
     try:
-        return expand(building.TEMPLATE)
+        whole = expand(building.TEMPLATE)
     except ToolError as error:
         pytest.fail(str(error), pytrace=False)
+    for path in building.NESTED:
+        for name, resource in parse(path.read_text(encoding="utf-8"))["Resources"].items():
+            whole["Resources"][f"{path.stem}.{name}"] = resource
+    return {**whole, "Written": parse(building.TEMPLATE.read_text(encoding="utf-8"))}
 
 
 def _digest(files: Iterable[Path]) -> str:

@@ -1,6 +1,7 @@
 """The house rules of the template, each a pure function: the expanded template in, what breaks the rule out.
 
-They look at what SAM made of the template, since SAM adds roles, policies and mappings that nobody wrote down.
+They look at what SAM made of the template, since SAM adds roles, policies and mappings that nobody wrote down. The
+resources of a nested template stand among the others, as `file.Name`.
 """
 
 from __future__ import annotations
@@ -14,20 +15,39 @@ Template = Mapping[str, Any]
 Rule = Callable[[Template], Iterator[str]]
 
 TRIES = 5
+ALIAS = "live"
 HIDDEN_TIMES = 6
 # What AWS takes where the template says nothing.
 USUAL_VISIBILITY_SECONDS, USUAL_RETENTION_SECONDS, USUAL_TIMEOUT_SECONDS = 30, 345_600, 3
 # An HTTP API gives a function up after this.
 API_WAITS_SECONDS = 30
+# What may name a function past its alias: what makes the alias, and what watches.
+_NAMES_FUNCTIONS = {
+    "AWS::Lambda::Version",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Logs::MetricFilter",
+}
+# Lambda's limit for the description of a version.
+DESCRIPTION_LENGTH = 256
+# Whoever adds a line here says why a version can't be described by the parameter. (function, parameter) to the reason.
+UNDESCRIBED = {("IngestEvent", "DouyinSecret"): "descriptions are no place for secrets; its own description says so"}
+# How long CodeDeploy takes, by the names of its ways: a tenth first and the rest after n minutes, or a tenth every n.
+_ROLLOUT_MINUTES = {r"AllAtOnce()": 0, r"Canary10Percent(\d+)Minutes": 1, r"Linear10PercentEvery(\d+)Minutes?": 10}
 
 # Whoever adds a line here says why it can't be one resource. (role, action, resource) to the reason.
 _SES_IDENTITY = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"
 _STREAMED = ("ViewersTable", "EngagementsTable", "RemindersTable", "OrdersTable", "CatalogTable")
 _LISTS_STREAMS = "it lists the streams of a table, so no single stream can be its resource"
+_ANY_ALARM = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"
 _ANY_IDENTITY = "whether the address or its domain is verified is the owner's choice; the condition names the sender"
 WILDCARDS = {
     ("SendMessageRole", "ses:SendEmail", _SES_IDENTITY): _ANY_IDENTITY,
     ("ScoreUserRole", "s3:PutObject", "${ArchiveBucket.Arn}/events/*"): "objects are named by what is in them",
+    ("canary.Role", "cloudwatch:DescribeAlarms", _ANY_ALARM): "nothing says that CodeDeploy asks for alarms by name",
     ("PublishChangesRole", "s3:PutObject", "${RelayFailuresBucket.Arn}/*"): "Lambda chooses the names of the objects",
     **{
         ("PublishChangesRole", "dynamodb:ListStreams", f"${{{table}.Arn}}/stream/*"): _LISTS_STREAMS
@@ -263,12 +283,14 @@ def same_runtime(template: Template) -> Iterator[str]:
 
 def answers_in_time(template: Template) -> Iterator[str]:
     """A function behind the API ends no later than the API gives up."""
+    aliases = _aliases(template)
     for _, operation in _routes(template):
-        uri = json.dumps(operation["x-amazon-apigateway-integration"]["uri"])
-        for name in re.findall(r"\$\{(\w+)\.Arn\}", uri):
-            timeout = template["Resources"][name]["Properties"].get("Timeout", USUAL_TIMEOUT_SECONDS)
+        uri = operation["x-amazon-apigateway-integration"]["uri"]
+        for name in aliases.keys() & _references(uri):
+            function = aliases[name]
+            timeout = template["Resources"][function]["Properties"].get("Timeout", USUAL_TIMEOUT_SECONDS)
             if timeout > API_WAITS_SECONDS:
-                yield f"{name}: runs up to {timeout} s"
+                yield f"{function}: runs up to {timeout} s"
 
 
 def only_known_callers(template: Template) -> Iterator[str]:
@@ -280,6 +302,117 @@ def only_known_callers(template: Template) -> Iterator[str]:
         for statement in policy["PolicyDocument"]["Statement"]:
             if "aws:SourceArn" not in statement.get("Condition", {}).get("ArnEquals", {}):
                 yield f"{name}: anybody's resource of {statement['Principal']} may send"
+
+
+def through_aliases(template: Template) -> Iterator[str]:
+    """Whatever calls a function calls its alias: a rollout moves all of its work, and a rollback too."""
+    functions = {name for name, _ in of_type(template, "AWS::Lambda::Function")}
+    for name in sorted(functions - set(_aliases(template).values())):
+        yield f"{name}: has no alias"
+    for name, resource in template["Resources"].items():
+        if resource["Type"] not in _NAMES_FUNCTIONS:
+            for function in sorted(functions & _references(resource)):
+                yield f"{name}: goes past the alias of {function}"
+    for name, settings in of_type(template, "AWS::Lambda::EventInvokeConfig"):
+        if settings["Qualifier"] != ALIAS:
+            yield f"{name}: is not for the alias"
+
+
+def watched_rollouts(template: Template) -> Iterator[str]:
+    """An alias moves under the eyes of alarms on the new version, which roll it back, by a role for it alone."""
+    workers = {function for _, _, function in _queue_sources(template)}
+    for alias, function in _aliases(template).items():
+        policy = template["Resources"][alias].get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate")
+        if policy is None:
+            yield f"{function}: moves all at once"
+            continue
+        group = template["Resources"][_target(policy["DeploymentGroupName"])]["Properties"]
+        alarms = [_attribute(alarm["Name"]) for alarm in _when_gradual(group["AlarmConfiguration"]).get("Alarms", ())]
+        wanted = ["Outputs.Errors", "Outputs.Failures"] if function in workers else ["Outputs.Errors"]
+        if alarms != wanted:
+            yield f"{function}: is watched by {alarms}"
+        if "DEPLOYMENT_STOP_ON_ALARM" not in group["AutoRollbackConfiguration"]["Events"]:
+            yield f"{function}: doesn't go back when an alarm rings"
+        if _when_gradual(group["ServiceRoleArn"]) != {"Fn::GetAtt": [f"{function}Canary", "Outputs.Role"]}:
+            yield f"{function}: is moved by a role that is not its own"
+        watched = template["Resources"][f"{function}Canary"]["Properties"]["Parameters"]
+        version = template["Resources"][alias]["Properties"]["FunctionVersion"]
+        if (watched["Function"], watched["Version"]) != ({"Ref": function}, version):
+            yield f"{function}: alarms look at something else"
+        if function in workers and watched.get("Log") != {"Ref": f"{function}Log"}:
+            yield f"{function}: failed messages are counted elsewhere"
+
+
+def rollouts_end_in_time(template: Template) -> Iterator[str]:
+    """What the new version wrote, the old one may refuse: a message must outlive the time in which both work."""
+    for way in template["Parameters"]["Rollout"]["AllowedValues"]:
+        forms = ((re.fullmatch(form, way), factor) for form, factor in _ROLLOUT_MINUTES.items())
+        minutes = [factor * int(found[1] or 0) for found, factor in forms if found]
+        if not minutes or (way != "AllAtOnce") != (template["Mappings"]["Rollouts"][way]["Gradual"] == "true"):
+            yield f"{way}: nobody knows how long it takes"
+            continue
+        for name, source, _ in _queue_sources(template):
+            queue = template["Resources"][source]["Properties"]
+            last_try = (queue["RedrivePolicy"]["maxReceiveCount"] - 1) * queue["VisibilityTimeout"]
+            if last_try < minutes[0] * 60:
+                yield f"{name}: the last try comes after {last_try} s, {way} takes longer"
+
+
+def versions_follow_parameters(template: Template) -> Iterator[str]:
+    """A version keeps what its function was told when it was made, so a changed parameter must make another one.
+
+    CloudFormation does so when the version's description changes, or the layer's, whose number the version names.
+    """
+    for name, version in of_type(template, "AWS::Lambda::Version"):
+        function = _target(version["FunctionName"])
+        described = [version.get("Description", ""), *_layers_named(template, version)]
+        named = template["Parameters"].keys() & _references(described)
+        for parameter in sorted(_told(template, template["Resources"][function]["Properties"]) - named):
+            if (function, parameter) not in UNDESCRIBED:
+                yield f"{name}: stays when {parameter} changes"
+        for parameter in sorted(named):
+            if template["Parameters"][parameter].get("NoEcho"):
+                yield f"{name}: shows {parameter}"
+        for text in described:
+            longest = sum(_longest(template["Parameters"].get(each, {})) for each in _references(text))
+            if longest + len(_references(text)) > DESCRIPTION_LENGTH:
+                yield f"{name}: what it is described by may be longer than {DESCRIPTION_LENGTH} characters"
+
+
+def _layers_named(template: Template, version: Mapping[str, Any]) -> list[Any]:
+    """The descriptions as written: SAM has put values in for the names of parameters."""
+    layers = {name for name, _ in of_type(template, "AWS::Lambda::LayerVersion")}
+    if not layers & _references(version.get("Description")):
+        return []
+    return [layer["Description"] for _, layer in of_type(template["Written"], "AWS::Serverless::LayerVersion")]
+
+
+def _told(template: Template, value: object) -> set[str]:
+    """The parameters on which a value depends, also by conditions."""
+    named = {*_references(value), *_conditions_in(value)}
+    conditions = template["Conditions"].keys() & named
+    parameters: set[str] = template["Parameters"].keys() & named
+    return parameters.union(*(_told(template, template["Conditions"][name]) for name in conditions))
+
+
+def _conditions_in(value: object) -> set[str]:
+    """The conditions that are named anywhere in a value."""
+    if isinstance(value, dict):
+        found = {str(value["Fn::If"][0])} if "Fn::If" in value else set()
+        found |= {value["Condition"]} if isinstance(value.get("Condition"), str) else set()
+        return found.union(*map(_conditions_in, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_conditions_in, value))
+    return set()
+
+
+def _longest(parameter: Mapping[str, Any]) -> int:
+    """How long a parameter's value can be. What is no parameter is the number of a layer."""
+    if not parameter:
+        return len("999999")
+    if "AllowedValues" in parameter:
+        return max(len(str(value)) for value in parameter["AllowedValues"])
+    return int(parameter.get("MaxLength") or len(str(parameter.get("MaxValue", "?" * DESCRIPTION_LENGTH))))
 
 
 RULES: tuple[Rule, ...] = (
@@ -302,6 +435,10 @@ RULES: tuple[Rule, ...] = (
     same_runtime,
     answers_in_time,
     only_known_callers,
+    through_aliases,
+    watched_rollouts,
+    rollouts_end_in_time,
+    versions_follow_parameters,
 )
 
 
@@ -316,10 +453,38 @@ def unconditional_dead_queues(template: Template) -> set[str]:
 
 def _queue_sources(template: Template) -> Iterator[tuple[str, str, str]]:
     """Mapping, queue and function."""
+    aliases = _aliases(template)
     for name, source in of_type(template, _EVENT_SOURCE):
         queue = _target(source["EventSourceArn"])
         if template["Resources"][queue]["Type"] == "AWS::SQS::Queue":
-            yield name, queue, _target(source["FunctionName"])
+            called = _target(source["FunctionName"])
+            yield name, queue, aliases.get(called, called)
+
+
+def _aliases(template: Template) -> dict[str, str]:
+    """The aliases of the right name, with their functions."""
+    return {
+        name: _target(alias["FunctionName"])
+        for name, alias in of_type(template, "AWS::Lambda::Alias")
+        if alias["Name"] == ALIAS
+    }
+
+
+def _when_gradual(value: Any) -> Any:
+    """What is behind the condition of a gradual rollout."""
+    return value["Fn::If"][1] if "Fn::If" in value and value["Fn::If"][0] == "WithCanary" else value
+
+
+def _references(value: object) -> set[str]:
+    """The logical ids that are named anywhere in a value."""
+    if isinstance(value, dict):
+        found = {_target(value)} if value.keys() & {"Ref", "Fn::GetAtt"} else set()
+        if "Fn::Sub" in value:
+            found |= {name for text in _texts(value["Fn::Sub"]) for name in re.findall(r"\$\{(\w+)", text)}
+        return found.union(*map(_references, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_references, value))
+    return set()
 
 
 def _routes(template: Template) -> Iterator[tuple[str, Mapping[str, Any]]]:

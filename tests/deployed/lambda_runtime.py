@@ -15,6 +15,8 @@ from threading import Thread
 from typing import Any
 
 HOST = "127.0.0.1"
+# The version that Lambda tells a function; aliases call numbered ones.
+VERSION = "7"
 ANSWERS_WITHIN_SECONDS = 60
 FAR_DEADLINE_MS = 4_102_444_800_000
 _NEXT = "/2018-06-01/runtime/invocation/next"
@@ -120,7 +122,7 @@ class Artefact:
         environment = {
             "AWS_LAMBDA_RUNTIME_API": f"{HOST}:{api.port}",
             "AWS_LAMBDA_FUNCTION_NAME": self.folder.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_VERSION": VERSION,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
             "AWS_LAMBDA_LOG_LEVEL": "INFO",

@@ -26,6 +26,7 @@ def test_every_rule_looks_at_something(expanded: Mapping[str, Any]) -> None:
     assert kinds.count("AWS::Lambda::Function") == 8
     assert kinds.count("AWS::Lambda::EventSourceMapping") == 13
     assert kinds.count("AWS::DynamoDB::Table") == 8
+    assert kinds.count("AWS::CodeDeploy::DeploymentGroup") == 8
     assert len(rules.unconditional_dead_queues(expanded)) == 7
 
 
@@ -51,9 +52,20 @@ def drop(*path: str | int) -> Change:
     return lambda template: at(*path[:-1])(template).pop(path[-1])
 
 
+def drop_descriptions(template: dict[str, Any]) -> None:
+    """Of every version; their names are hashes."""
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Version":
+            del resource["Properties"]["Description"]
+
+
 RIGHTS = ("ScoreUserRole", "Properties", "Policies", 0, "PolicyDocument", "Statement", 0)
 STREAM = ("PublishChangesViewers", "Properties")
 ROUTE = ("Api", "Properties", "Body", "paths")
+CODEDEPLOY = ("canary.Role", "Properties", "Policies", 0, "PolicyDocument", "Statement", 0)
+CLICK = (*ROUTE, "/c/{token}", "get", "x-amazon-apigateway-integration")
+GROUP = ("ScoreUserDeploymentGroup", "Properties")
+WATCHED = ("ScoreUserCanary", "Properties", "Parameters")
 REDRIVE = ("FactsQueue", "Properties", "RedrivePolicy")
 
 BREAKS: list[tuple[Rule, Change, str]] = [
@@ -123,6 +135,68 @@ BREAKS: list[tuple[Rule, Change, str]] = [
         drop("AwardsQueuePolicy", "Properties", "PolicyDocument", "Statement", 0, "Condition"),
         "may send",
     ),
+    (rules.no_managed_policies, put("canary.Role", "Properties", "ManagedPolicyArns", value=["x"]), "canary.Role"),
+    (rules.listed_rights, put(*CODEDEPLOY, "Action", value="lambda:*"), "canary.Role: allows lambda:*"),
+    (rules.through_aliases, drop("ScoreUserAliaslive"), "ScoreUser: has no alias"),
+    (rules.through_aliases, put("ScoreUserAliaslive", "Properties", "Name", value="other"), "ScoreUser: has no alias"),
+    (
+        rules.through_aliases,
+        put("ScoreUserFacts", "Properties", "FunctionName", value={"Ref": "ScoreUser"}),
+        "ScoreUserFacts: goes past the alias of ScoreUser",
+    ),
+    (
+        rules.through_aliases,
+        put("ReleaseDueEveryMinute", "Properties", "Targets", 0, "Arn", value={"Fn::GetAtt": ["ReleaseDue", "Arn"]}),
+        "ReleaseDueEveryMinute: goes past",
+    ),
+    (
+        rules.through_aliases,
+        put(*CLICK, "uri", value={"Fn::Sub": "${IngestEvent.Arn}"}),
+        "Api: goes past the alias of IngestEvent",
+    ),
+    (
+        rules.through_aliases,
+        put("ReleaseDueEventInvokeConfig", "Properties", "Qualifier", value="$LATEST"),
+        "is not for",
+    ),
+    (rules.watched_rollouts, drop("ScoreUserAliaslive", "UpdatePolicy"), "ScoreUser: moves all at once"),
+    (rules.watched_rollouts, put(*GROUP, "AlarmConfiguration", value={}), "ScoreUser: is watched by []"),
+    (
+        rules.watched_rollouts,
+        drop(*GROUP, "AlarmConfiguration", "Fn::If", 1, "Alarms", 1),
+        "ScoreUser: is watched by [",
+    ),
+    (
+        rules.watched_rollouts,
+        put(*GROUP, "AutoRollbackConfiguration", "Events", value=[]),
+        "ScoreUser: doesn't go back",
+    ),
+    (rules.watched_rollouts, put(*GROUP, "ServiceRoleArn", value={"Ref": "x"}), "a role that is not its own"),
+    (rules.watched_rollouts, put(*WATCHED, "Version", value="1"), "ScoreUser: alarms look at something else"),
+    (rules.watched_rollouts, drop(*WATCHED, "Log"), "ScoreUser: failed messages are counted elsewhere"),
+    (
+        rules.rollouts_end_in_time,
+        put("AwardsQueue", "Properties", "VisibilityTimeout", value=149),
+        "AwardPointsOrders: the last try comes after 596 s, Canary10Percent10Minutes takes longer",
+    ),
+    (
+        rules.rollouts_end_in_time,
+        lambda t: t["Mappings"]["Rollouts"]["AllAtOnce"].update(Gradual="true"),
+        "AllAtOnce: nobody knows",
+    ),
+    (
+        rules.rollouts_end_in_time,
+        lambda t: t["Parameters"]["Rollout"]["AllowedValues"].append("Slowly"),
+        "Slowly: nobody knows",
+    ),
+    (rules.versions_follow_parameters, drop_descriptions, "stays when EventsPerSecond changes"),
+    (rules.versions_follow_parameters, drop_descriptions, "stays when FileChannel changes"),
+    (
+        rules.versions_follow_parameters,
+        lambda t: t["Parameters"]["EventsPerSecond"].update(NoEcho=True),
+        "shows EventsPerSecond",
+    ),
+    (rules.versions_follow_parameters, lambda t: t["Parameters"]["BaseUrl"].pop("MaxLength"), "may be longer than 256"),
 ]
 
 

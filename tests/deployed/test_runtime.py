@@ -21,7 +21,7 @@ from infra.local.template import read_template
 from infra.local.tools import Tool
 from infra.local.wiring import Function
 from tests.deployed.aws_stub import AwsStub
-from tests.deployed.lambda_runtime import HOST, Artefact, answers, initialisation_cpu_seconds, serving
+from tests.deployed.lambda_runtime import HOST, VERSION, Artefact, answers, initialisation_cpu_seconds, serving
 
 EVENTS = Path(__file__).parents[1] / "events"
 # The runtime has its own SDK; this one is as old as what the tests are locked to.
@@ -142,6 +142,15 @@ def test_function_that_reaches_nothing_says_so(artefact: Callable[[Function], Ar
     lines = complaints(printed)
     assert {line["message"] for line in lines} == {"message failed"}
     assert {line["failed"] for line in lines} == {record["messageId"] for record in event["Records"]}
+    # A rollout's alarm counts these lines by version.
+    counted = parse((building.ROOT / "infra" / "canary.yaml").read_text(encoding="utf-8"))["Resources"][
+        "FailedMessages"
+    ]
+    [transformed] = counted["Properties"]["MetricTransformations"]
+    [dimension] = transformed["Dimensions"]
+    assert counted["Properties"]["FilterPattern"] == '{ $.message = "message failed" }'
+    assert dimension == {"Key": "Version", "Value": "$.function_version"}
+    assert {line["function_version"] for line in lines} == {VERSION}
 
 
 def test_initialisation_costs(

@@ -79,6 +79,7 @@ class Context:
     seconds: float = 60
 
     aws_request_id = "request-1"
+    function_version = "7"
 
     def get_remaining_time_in_millis(self) -> int:
         """As if the invocation had just begun."""

@@ -326,4 +326,5 @@ def test_the_runtime_makes_working_handlers_from_the_environment() -> None:
     for line in logged:
         assert line["level"] == "INFO"
         assert line["function_request_id"]
+        assert line["function_version"] == "7"
         assert "lan@example.com" not in str(line)

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
+from infra.local.building import NESTED
 from infra.local.intrinsics import parse
 
 INFRA = Path(__file__).parents[2] / "infra"
 RUNBOOK = (INFRA / "runbook.md").read_text(encoding="utf-8")
-WATCH = parse((INFRA / "observability.yaml").read_text(encoding="utf-8"))
+WATCHING = [parse(path.read_text(encoding="utf-8")) for path in NESTED]
 TEMPLATE = parse((INFRA.parent / "template.yaml").read_text(encoding="utf-8"))
 ALARMS: Mapping[str, Any] = {
     name: resource["Properties"]
-    for name, resource in WATCH["Resources"].items()
+    for template in WATCHING
+    for name, resource in template["Resources"].items()
     if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
 
@@ -40,7 +42,8 @@ def test_a_paragraph_says_what_it_means_where_to_look_and_what_to_do(name: str) 
     places = [text.find(f"**{word}**") for word in ("Means", "Look")]
     assert 0 < places[0] < places[1]
     assert re.search(r"\*\*[Dd]o\*\*", text)
-    assert ALARMS[name]["AlarmDescription"].endswith(f"Runbook: {name}")
+    said = ALARMS[name]["AlarmDescription"]
+    assert (said["Fn::Sub"] if isinstance(said, dict) else said).endswith(f"Runbook: {name}")
 
 
 @pytest.mark.parametrize("name", ALARMS)

@@ -133,6 +133,7 @@ def test_secrets_are_fixed_and_differ(real: Template) -> None:
         ({"SendWorkers": "many"}, "Parameters.SendWorkers: 'many' is not a number"),
         ({"ShopCurrency": "yuan"}, "Parameters.ShopCurrency: 'yuan' doesn't match"),
         ({"ShopName": ""}, "Parameters.ShopName: needs at least 1 characters"),
+        ({"ShopName": "x" * 41}, "Parameters.ShopName: takes at most 40 characters"),
         ({"BaseUrl": "https://a/b"}, "Parameters.BaseUrl: 'https://a/b' doesn't match"),
     ],
 )
@@ -162,7 +163,9 @@ def test_parameters_are_checked(parameters: dict[str, str], named: str) -> None:
         ("!GetAtt CopyQueue.Arn", "!GetAtt Nothing.Arn", "refers to Nothing"),
         ("!Ref WorkQueue", "!ImportValue x", "can't answer Fn::ImportValue"),
         ("!Ref WorkQueue", "!Ref Nothing", "refers to Nothing"),
-        ("Transform:", "Mappings:", "template: .* property Mappings"),
+        ("!Ref WorkQueue", "!Ref Web.Alias", "refers to Web.Alias"),
+        ("!Ref WorkQueue", "!FindInMap [A, b, c]", "can't answer Fn::FindInMap"),
+        ("Transform:", "Rules:", "template: .* property Rules"),
         ("NotesTable:\n    Type", "NotesTable:\n    CreationPolicy: x\n    Type", "CreationPolicy"),
         ("{Type: AWS::SQS::Queue}", "{Type: AWS::SQS::Queue, Condition: Absent}", "no condition Absent"),
         ("Transform:", "Transform: [", "template: is not YAML"),
@@ -176,7 +179,12 @@ def test_what_is_not_understood_is_refused(tmp_path: Path, old: str, new: str, n
 
 @pytest.mark.parametrize(
     ("kind", "refused"),
-    [("AWS::CloudWatch::Alarm", False), ("AWS::CloudWatch::Dashboard", False), ("AWS::SQS::Queue", True)],
+    [
+        ("AWS::CloudWatch::Alarm", False),
+        ("AWS::CloudWatch::Dashboard", False),
+        ("AWS::Logs::MetricFilter", False),
+        ("AWS::SQS::Queue", True),
+    ],
 )
 def test_a_nested_stack_may_only_watch(tmp_path: Path, kind: str, refused: bool) -> None:  # noqa: FBT001
     """What it holds can't change a run; state in it would be missing here."""
@@ -215,3 +223,20 @@ def test_no_value_removes_what_it_stands_for(tmp_path: Path) -> None:
     old = "QUEUE_FACTS: !Ref WorkQueue"
     function = read(tmp_path, old, "QUEUE_FACTS: !Ref AWS::NoValue").function("web")
     assert "QUEUE_FACTS" not in function.environment
+
+
+ALIASED = """
+  Late:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Worker.Alias, EventSourceArn: !GetAtt CopyQueue.Arn}
+"""
+
+
+def test_a_function_can_be_called_through_its_alias(tmp_path: Path) -> None:
+    """A local run has one version, so it's the function; where SAM publishes no alias there is none to name."""
+    path = tmp_path / "template.yaml"
+    path.write_text(TINY.replace("Timeout: 10", "Timeout: 10\n    AutoPublishAlias: live") + ALIASED, encoding="utf-8")
+    assert ("worker", "CopyQueue") in {(each.function, each.queue) for each in read_template(path).queue_sources}
+    path.write_text(TINY + ALIASED, encoding="utf-8")
+    with pytest.raises(TemplateError, match=r"Late.*refers to Worker\.Alias"):
+        read_template(path)

@@ -3,8 +3,9 @@
     python -P launcher.py CALLS
 
 Every call that ministack checks against a role is written to the file CALLS, one JSON object a line. Where ministack
-asks for another right than AWS does, the question is put right (`right_of`, `mail_resources`). Schedules are looked at
-every second. The process ends with the one that started it: its standard input is closed then.
+asks for another right than AWS does, the question is put right (`right_of`, `mail_resources`). SAM gets the parameters
+of a deployment (`tell_sam_the_parameters`). Schedules are looked at every second. The process ends with the one that
+started it: its standard input is closed then.
 """
 
 from __future__ import annotations
@@ -89,6 +90,19 @@ def look_at_schedules_every_second() -> None:
     part("services.eventbridge")._SCHEDULER_TICK_INTERVAL = 1  # noqa: SLF001
 
 
+def tell_sam_the_parameters() -> None:
+    """ministack lets SAM expand every template with its defaults; AWS with what the deployment gives."""
+    changes, engine = part("services.cloudformation.changesets"), part("services.cloudformation.engine")
+    apply = changes._apply_transforms  # noqa: SLF001
+
+    def applied(template: dict[str, Any], provided: Any = None, previous: Any = None) -> Any:
+        values = engine._transform_parameters(template, provided, previous)  # noqa: SLF001
+        declared = {name: {**one, "Default": values[name]} for name, one in template.get("Parameters", {}).items()}
+        return apply({**template, "Parameters": declared}, provided, previous)
+
+    changes._apply_transforms = applied  # noqa: SLF001
+
+
 def end_with_the_parent() -> None:
     """Functions run as processes of this group: they end too."""
 
@@ -105,4 +119,5 @@ if __name__ == "__main__":
     look_at_schedules_every_second()
     record_calls(calls_file)
     mail_resources()
+    tell_sam_the_parameters()
     part("app").main()
