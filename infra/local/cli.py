@@ -33,6 +33,7 @@ from infra.local.command import (
     refuse,
     refusing,
 )
+from infra.local.learning import commands as learning
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
 from infra.local.stories import story
@@ -51,6 +52,8 @@ app = typer.Typer(
 app.add_typer(playbooks.app, name="playbooks")
 app.command()(up)
 app.command()(playbooks.stop)
+app.command()(learning.train)
+app.command()(learning.evaluate)
 
 
 class Format(StrEnum):

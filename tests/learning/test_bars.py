@@ -1,0 +1,79 @@
+"""Scores on real people: the bars that they must reach, by the commands that a person runs. The first run installs
+scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real_data import real_data
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def aftershow(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command line as the wrapper does."""
+    command = [sys.executable, "-P", "-m", "infra.local.cli", *map(str, arguments)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
+    assert run.returncode == status, run.stderr
+    return run
+
+
+def evaluated(*arguments: str | Path) -> dict[str, Any]:
+    """The figures of an evaluation, printed for whoever reads the log."""
+    told: dict[str, Any] = json.loads(aftershow("evaluate", *arguments, "--json", "-").stdout)
+    sys.stdout.write(f"{arguments[0]}: {told['how']}: AUC {told['auc']:.4f}, Brier {told['brier']:.4f}\n")
+    assert sum(row["people"] for row in told["calibration"]) == told["rows"]
+    return told
+
+
+def test_who_buys_again_is_ranked_at_least_as_well_as_by_rfm() -> None:
+    told = evaluated("repurchase", "--data", real_data("cdnow_sample.txt.gz"), "--format", "cdnow")
+    assert told["rows"] == 2357
+    assert told["baselines"]["rfm_quintiles"] == pytest.approx(0.776, abs=0.001)
+    assert told["auc"] >= max(0.775, told["baselines"]["rfm_quintiles"])
+    assert told["brier"] < told["brier_of_base_rate"]
+
+
+def test_the_same_command_holds_on_another_shop() -> None:
+    told = evaluated("repurchase", "--data", real_data("online_retail_to_2011-06.csv.gz"))
+    assert told["auc"] >= told["baselines"]["rfm_quintiles"]
+    assert told["brier"] < told["brier_of_base_rate"]
+
+
+def test_intent_is_told_from_behaviour_alone() -> None:
+    told = evaluated("intent", "--data", real_data("online_shoppers_feb_to_oct.csv.gz"))
+    assert told["rows"] == 7605
+    assert told["auc"] >= 0.75
+    assert told["auc"] > told["baselines"]["product_seconds"]
+    assert told["brier"] < told["brier_of_base_rate"]
+
+
+def test_months_that_differ_are_harder_and_are_told_as_they_are() -> None:
+    told = evaluated("intent", "--data", real_data("online_shoppers_feb_to_oct.csv.gz"), "--test-from", "Sep")
+    assert told["rows"] == 997
+    assert 0.5 < told["auc"] < 0.7
+
+
+def test_a_trained_scorecard_can_be_measured_and_is_small(tmp_path: Path) -> None:
+    data, card = real_data("online_shoppers_feb_to_oct.csv.gz"), tmp_path / "intent.json"
+    aftershow("train", "intent", "--data", data, "--out", card)
+    assert card.stat().st_size < 32 * 1024
+    assert evaluated("intent", "--data", data, "--model", card)["auc"] > 0.75
+    refused = aftershow("evaluate", "repurchase", "--data", data, "--format", "cdnow", "--model", card, status=2)
+    assert "scores intent, not repurchase" in refused.stderr
+
+
+def test_what_can_not_be_learnt_from_is_refused_in_words(tmp_path: Path) -> None:
+    few = tmp_path / "few.txt"
+    few.write_text(" 1 1 19970101 1 10.00\n 1 1 19970301 1 10.00\n", encoding="utf-8")
+    assert "at least 20 of each kind" in aftershow("evaluate", "repurchase", "--data", few, status=2).stderr
+    few.write_text("once upon a time\n", encoding="utf-8")
+    assert "not CDNOW" in aftershow("evaluate", "repurchase", "--data", few, status=2).stderr
+    assert "without the columns" in aftershow("evaluate", "intent", "--data", few, status=2).stderr
