@@ -34,6 +34,7 @@ from infra.local.command import (
     refusing,
 )
 from infra.local.learning import commands as learning
+from infra.local.importing.command import import_file
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
 from infra.local.stories import story
@@ -54,6 +55,7 @@ app.command()(up)
 app.command()(playbooks.stop)
 app.command()(learning.train)
 app.command()(learning.evaluate)
+app.command("import")(import_file)
 
 
 class Format(StrEnum):

@@ -1,0 +1,175 @@
+"""Which column of a file is which of our fields: guessed from the headers, shown, saved as YAML, corrected by a person.
+
+A guess that could be two things is no guess: it is refused with both names. The mapping also says what no cell can:
+the zone of moments without an offset, which mark is the decimal one, where the consents come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from aftershow.model.instants import is_zone
+from aftershow.model.money import UnknownCurrency, exponent
+from aftershow.rules.segment import CONSENT_CHANNELS
+from infra.local.importing.amounts import DecimalMark, decimal_mark
+from infra.local.importing.fields import CATALOGUE, ONE_OF, Kind, names_of, plain
+from infra.local.importing.moments import DateOrder, date_order
+from infra.local.importing.values import cleaned
+
+_MOMENTS = ("ordered_at", "updated_at", "consent_at", "status_at", "refunded_at", "starts_at", "ends_at")
+_AMOUNTS = ("total", "price", "refunded")
+
+
+class BadMapping(Exception):
+    """The mapping can't be used: what is wrong with it, and what to write."""
+
+
+def _zone(name: str) -> str:
+    if not is_zone(name):
+        raise ValueError("is no time zone of the tz database, such as Asia/Shanghai")
+    return name
+
+
+def _currency(code: str) -> str:
+    try:
+        exponent(code)
+    except UnknownCurrency:
+        raise ValueError("is no currency of ISO 4217, such as CNY") from None
+    return code
+
+
+def _channel(name: str) -> str:
+    if name not in CONSENT_CHANNELS:
+        raise ValueError(f"is none of {', '.join(sorted(CONSENT_CHANNELS))}")
+    return name
+
+
+Meaning = Literal["completed", "cancelled", "refunded", "unpaid"]
+
+
+class Columns(BaseModel):
+    """A mapping. `columns` is our field to the file's header."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    columns: dict[str, str]
+    # Of moments without an offset.
+    zone: Annotated[str, AfterValidator(_zone)]
+    # What 03/04/2026 means, and 1.299.
+    dates: DateOrder | None = None
+    decimal: DecimalMark | None = None
+    # Where no cell says it; without any, the shop's.
+    currency: Annotated[str, AfterValidator(_currency)] | None = None
+    # What a word in the column of statuses means.
+    statuses: dict[str, Meaning] = Field(default_factory=dict)
+    # Whether a total stands for the whole order or for the row.
+    total_of: Literal["order", "line"] | None = None
+    # What the owner of the file states for all its consents.
+    consent_channel: Annotated[str, AfterValidator(_channel)] | None = None
+    consent_source: str | None = None
+    consent_wording: str | None = None
+
+    def digest(self) -> str:
+        """A name of what the mapping says."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+def guess(kind: Kind, headers: Sequence[str], sample: Iterable[Sequence[str]], zone: str) -> Columns:
+    """A mapping from the headers, with what a sample of rows shows of dates and decimals. Raises BadMapping."""
+    columns: dict[str, str] = {}
+    unsure: list[str] = []
+    for field in CATALOGUE[kind]:
+        found = _candidates(headers, field.name, names_of(field))
+        if len(found) > 1:
+            unsure.append(f"{field.name} could be {' or '.join(found)}")
+        elif found:
+            columns[field.name] = found[0]
+    if unsure:
+        raise BadMapping(f"the columns leave a choice: {'; '.join(unsure)}")
+    dates, decimal = _shown(columns, headers, sample)
+    return Columns(kind=kind, columns=columns, zone=zone, dates=dates, decimal=decimal)
+
+
+def _candidates(headers: Sequence[str], name: str, names: frozenset[str]) -> list[str]:
+    exact = [header for header in headers if header == name]
+    return exact if len(exact) == 1 else [header for header in headers if plain(header) in names]
+
+
+def _shown(
+    columns: Mapping[str, str], headers: Sequence[str], sample: Iterable[Sequence[str]]
+) -> tuple[DateOrder | None, DecimalMark | None]:
+    places = {field: headers.index(header) for field, header in columns.items()}
+    moments, marks = [], set()
+    for cells in sample:
+        moments += [cleaned(cells[places[field]]) for field in _MOMENTS if field in places]
+        marks |= {decimal_mark(cells[places[field]]) for field in _AMOUNTS if field in places}
+    known: set[DecimalMark] = {mark for mark in marks if mark}
+    return date_order(moments), known.pop() if len(known) == 1 else None
+
+
+def check(mapping: Columns, headers: Sequence[str]) -> None:
+    """Whether a mapping fits a file. Raises BadMapping."""
+    known = {field.name: field for field in CATALOGUE[mapping.kind]}
+    for field, header in mapping.columns.items():
+        if field not in known:
+            raise BadMapping(f"there is no field {field} of {mapping.kind}: {', '.join(known)}")
+        if header not in headers:
+            raise BadMapping(f"the file has no column {header!r} (for {field}); it has: {_listed(headers)}")
+        if headers.count(header) > 1:
+            places = [str(place) for place, each in enumerate(headers, 1) if each == header]
+            raise BadMapping(
+                f"the column {header!r} (for {field}) is there twice, as {' and '.join(places)}: rename one"
+            )
+    missing = [field.name for field in known.values() if field.required and field.name not in mapping.columns]
+    missing += [" or ".join(group) for group in ONE_OF[mapping.kind] if not set(group) & set(mapping.columns)]
+    if missing:
+        raise BadMapping(f"no column is known to be {', '.join(missing)}; the file has: {_listed(headers)}")
+
+
+def _listed(headers: Sequence[str]) -> str:
+    return ", ".join(header if header.isprintable() else repr(header) for header in headers[:40]) or "none"
+
+
+def place(folder: Path, kind: Kind, headers: Sequence[str]) -> Path:
+    """Where the mapping of files with these headers is kept."""
+    named = sha256("\0".join(headers).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return folder / f"{kind}-{named}.yaml"
+
+
+def save(mapping: Columns, file: Path, headers: Sequence[str], about: str) -> None:
+    """Write a mapping for a person to look at. Raises OSError."""
+    unused = [header for header in headers if header not in mapping.columns.values()]
+    lines = [
+        f"# How the columns of {about} are read: our field, then the column. Correct it and import again.",
+        f"# Columns that are not read: {_listed(unused)}",
+        "# You may also say: currency, dates (day_first, month_first), decimal, statuses, total_of (order, line),",
+        "# consent_channel, consent_source, consent_wording.",
+    ]
+    text = yaml.safe_dump(mapping.model_dump(exclude_defaults=True), allow_unicode=True, sort_keys=False, width=1000)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(lines) + "\n" + text, encoding="utf-8")
+
+
+def load(file: Path, kind: Kind, zone: str) -> Columns:
+    """A saved mapping. Raises BadMapping, OSError."""
+    try:
+        said = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadMapping(f"{file} is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(said, dict):
+        raise BadMapping(f"{file} is not a mapping: it needs kind and columns")
+    try:
+        mapping = Columns.model_validate({"zone": zone, "kind": kind, **said})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadMapping(f"{file}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+    if mapping.kind != kind:
+        raise BadMapping(f"{file} is a mapping of {mapping.kind}, not of {kind}")
+    return mapping

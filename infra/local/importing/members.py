@@ -1,0 +1,180 @@
+"""Members: a profile, what it says of consent, and what is known against its addresses.
+
+Consent is never loosened. A grant needs its time, its channel and where it came from; it is marked as a file's word,
+which ranks below every own word of the person's. A withdrawal needs nothing but itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from aftershow.model.instants import iso
+from aftershow.model.viewers import IMPORTED, Suppression
+from aftershow.rules.segment import CONSENT_CHANNELS
+from infra.local.importing.fields import CONSENT_GROUPS
+from infra.local.importing.mapping import Columns
+from infra.local.importing.rows import AHEAD, Cells, Message, Person, Taken, Times, message, person
+from infra.local.importing.values import Unusable, said, suppression
+
+_EXTERNAL = ("wechat_openid", "wechat_unionid", "wecom_external_userid")
+NOBODY = "names nobody: no user id, anonymous id, e-mail address or telephone number that can be used"
+
+
+def take(cells: Cells, columns: Columns, times: Times, source: str | None) -> Taken:
+    """The messages of a row; `source` names the file's origin in the evidence of consents."""
+    who = person(cells)
+    if who is None:
+        cells.note("refused", NOBODY)
+        return Taken(cells.line, problems=cells.problems)
+    messages = [_profile(cells, who, times)]
+    scopes = _Scopes(cells, columns, times, source, who)
+    consents = list(scopes.messages())
+    messages += consents
+    messages += _against(cells, who, times)
+    if not any(one["properties"]["state"] == "granted" for one in consents):
+        cells.note("not sendable", scopes.why_not)
+    return Taken(cells.line, messages, cells.problems)
+
+
+def _profile(cells: Cells, who: Person, times: Times) -> Message:
+    traits: Message = who.addresses()
+    traits |= {name: text for name in ("name", "locale") if (text := cells.text(name))}
+    if zone := cells.text("zone"):
+        traits["timezone"] = zone
+    what: Message = {"type": "identify", **who.identity(), "traits": traits}
+    external = [
+        {"id": text, "type": name, "collection": "users", "encoding": "none"}
+        for name in _EXTERNAL
+        if (text := cells.text(name))
+    ]
+    if external:
+        what["context"] = {"externalIds": external}
+    return message(what, _bounded(cells, "updated_at", times), times)
+
+
+def _bounded(cells: Cells, name: str, times: Times) -> int | None:
+    """A moment that the shop takes; None where there is none."""
+    at = cells.moment(name)
+    try:
+        return None if at is None else times.within(at)
+    except Unusable as unusable:
+        cells.note("left out", str(unusable), name)
+        return None
+
+
+class _Scopes:
+    """What a row says of consent, column group by column group."""
+
+    def __init__(self, cells: Cells, columns: Columns, times: Times, source: str | None, who: Person) -> None:
+        self._cells, self._columns, self._times = cells, columns, times
+        self._source, self._who = source, who
+        self.why_not = "no consent to marketing is stated"
+
+    def messages(self) -> Iterator[Message]:
+        """The statements."""
+        for group in ("", *CONSENT_GROUPS):
+            name = f"{group}_consent" if group else "consent"
+            state = self._cells.read(name, said)
+            if state is None:
+                continue
+            channel = self._channel() if not group else "all" if group == "service" else group
+            purpose = "service" if group == "service" else "marketing"
+            statement = self._statement(name, purpose, channel, granted=state)
+            if statement is not None:
+                yield statement
+
+    def _channel(self) -> str | None:
+        """Of the plain column: what its row or the mapping says."""
+        channel = (self._cells.text("consent_channel") or self._columns.consent_channel or "").lower()
+        if channel and channel not in CONSENT_CHANNELS:
+            self._cells.note("left out", f"is none of {', '.join(sorted(CONSENT_CHANNELS))}", "consent_channel")
+            return None
+        return channel or None
+
+    def _about(self, name: str, what: str) -> str:
+        """What belongs to a column of consent: its own column, else the one for all."""
+        return self._cells.text(f"{name}_{what}") or self._cells.text(f"consent_{what}")
+
+    def _statement(self, name: str, purpose: str, channel: str | None, *, granted: bool) -> Message | None:
+        own = f"{name}_at" if self._cells.text(f"{name}_at") else "consent_at"
+        at = self._cells.moment(own)
+        properties: dict[str, Any] = {"purpose": purpose, "channel": channel or "all"}
+        if not granted:
+            return self._withdrawal(properties, own, at, self._about(name, "source"))
+        source = self._about(name, "source") or self._columns.consent_source
+        if purpose == "service":
+            # Service messages need no grant, and a file's would outrank nothing.
+            return None
+        lacks = [what for what, there in (("time", at), ("source", source), ("channel", channel)) if not there]
+        if lacks or at is None:
+            self.why_not = f"the consent has no {' and no '.join(lacks)}: no grant without evidence"
+            return None
+        try:
+            bounded = self._times.within(at)
+        except Unusable:
+            self.why_not = f"the consent's time {AHEAD}: no grant without evidence"
+            return None
+        properties |= {"state": "granted", "source": f"{IMPORTED} {self._evidence(source or '', at)}"}
+        if wording := self._about(name, "wording") or self._columns.consent_wording:
+            properties["wording_version"] = wording
+        return self._message(properties, bounded)
+
+    def _withdrawal(self, properties: dict[str, Any], name: str, at: int | None, source: str) -> Message:
+        self.why_not = "consent is withdrawn"
+        evidence = self._evidence(source or "withdrawn", at)
+        properties |= {"state": "withdrawn", "source": f"{IMPORTED} {evidence}"}
+        try:
+            return self._message(properties, None if at is None else self._times.within(at))
+        except Unusable as unusable:
+            # It counts all the same, as of the file's own time.
+            self._cells.note("left out", str(unusable), name)
+            return self._message(properties, None)
+
+    def _evidence(self, source: str, at: int | None) -> str:
+        when = f", {iso(at, self._columns.zone)}" if at is not None else ""
+        return f"{source[:200]}{when}" + (f" ({self._source})" if self._source else "")
+
+    def _message(self, properties: dict[str, Any], at: int | None) -> Message:
+        return consent_message(self._who, properties, at, self._times)
+
+
+def consent_message(who: Person, properties: dict[str, Any], at: int | None, times: Times) -> Message:
+    """A statement of consent."""
+    what = {"type": "track", "event": "Message Consent Updated", **who.identity(), "properties": properties}
+    # Its evidence names its moment; what it travels under may be younger.
+    return message(what, at, times, own_time=False)
+
+
+def suppressed(
+    who: Person, channel: str, address: str, reason: Suppression, at: int | None, times: Times
+) -> list[Message]:
+    """A word against an address; of a complaint and an opt-out also a withdrawal, since the person has spoken."""
+    said_of = {"channel": channel, "address": address, "reason": reason}
+    what = {"type": "track", "event": "Message Address Suppressed", "properties": said_of}
+    messages = [message(what, at, times)]
+    if reason != "bounced":
+        source = f"{IMPORTED} {reason}"
+        properties = {"purpose": "marketing", "channel": channel, "state": "withdrawn", "source": source}
+        messages.append(consent_message(who, properties, at, times))
+    return messages
+
+
+def _against(cells: Cells, who: Person, times: Times) -> list[Message]:
+    at = _bounded(cells, "status_at", times)
+    found: list[Message] = []
+    addresses = (("email", "email_status", who.email), ("sms", "sms_status", who.phone))
+    for channel, name, address in addresses:
+        reason = cells.read(name, suppression)
+        if reason is not None and address is not None:
+            found += suppressed(who, channel, address, reason, at, times)
+        elif reason is not None:
+            cells.note("left out", "there is no address that it is about", name)
+    if cells.read("unsubscribed", said):
+        source = f"{IMPORTED} unsubscribed"
+        everywhere = {"purpose": "marketing", "channel": "all", "state": "withdrawn", "source": source}
+        found.append(consent_message(who, everywhere, at, times))
+        for channel, _, address in addresses:
+            if address is not None:
+                found += suppressed(who, channel, address, "opted_out", at, times)
+    return found
