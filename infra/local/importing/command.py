@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from aftershow.model.instants import iso
 from aftershow.model.settings import Settings
 from infra.local import runs
 from infra.local.clock import real_now
+from infra.local.command import (
+    DEFAULT_DATA,
+    FOUND_SOMETHING_WRONG,
+    DataOption,
+    JsonOption,
+    check_writable,
+    console,
+    err,
+    json_text,
+    progress,
+    put,
+    refuse,
+)
 from infra.local.importing import running
 from infra.local.importing.fields import Kind
 from infra.local.importing.files import Unreadable
@@ -26,9 +36,6 @@ from infra.local.importing.mapping import BadMapping
 from infra.local.importing.report import Report
 from infra.local.importing.sending import LocalShop, NotSent, RemoteShop, Target
 
-FOUND_SOMETHING_WRONG, ASKED_WRONGLY = 1, 2
-ROOT = Path(__file__).resolve().parents[3]
-DEFAULT_DATA = ROOT / ".aftershow" / "local.db"
 _MAX_REASONS = 20
 
 
@@ -79,18 +86,12 @@ def import_file(
     again: Annotated[
         bool, typer.Option("--again", help="Send a file that came in before once more; it changes nothing.")
     ] = False,
-    data: Annotated[
-        Path,
-        typer.Option("--data", help="The state, an SQLite file; else .aftershow/local.db in the project.",
-                     show_default=False),
-    ] = DEFAULT_DATA,
+    data: DataOption = DEFAULT_DATA,
     url: Annotated[str | None, typer.Option("--url", help="A running shop instead, by its address.")] = None,
     write_key: Annotated[
         str | None, typer.Option("--write-key", envvar="AFTERSHOW_WRITE_KEY", help="Of the running shop.")
     ] = None,
-    json_file: Annotated[
-        str | None, typer.Option("--json", help="Also write the result as JSON to this file; - is standard output.")
-    ] = None,
+    json_file: JsonOption = None,
 ) -> None:  # fmt: skip
     """Take in what a shop has in files: members, orders, products, shows. Try it with --dry-run first.
 
@@ -104,27 +105,28 @@ def import_file(
     The same file twice changes nothing, and an interrupted import goes on. Exit code 1: rows were refused.
     """
     if url is not None and not write_key:
-        _refuse("--url needs --write-key (or AFTERSHOW_WRITE_KEY)", ASKED_WRONGLY)
+        refuse("--url needs --write-key (or AFTERSHOW_WRITE_KEY)")
+    check_writable(json_file)
     folder = data.with_name(f"{data.stem}-imports")
     plain: Kind = kind.value
     wanted = None if format_ is FormatName.AUTO else cast(running.Format, format_.value)
     with _refusing():
         plan = running.plan(plain, file, wanted, map_file, folder, zone or _zone(data, url), encoding)
-    out = Console(width=100, stderr=json_file == "-")
+    out = err() if json_file == "-" else console()
     _show(plan, out)
     report = Report(refused or folder / f"{file.stem}-{plan.look.digest[:8]}.refused.csv")
-    with _refusing(), _progress() as progress:
-        target = None if dry_run else _target(data, url, write_key or "", folder, plan, progress)
+    with _refusing(), progress(f"Importing {kind.value}") as told:
+        target = None if dry_run else _target(data, url, write_key or "", folder, plan, told)
         now = target.now if target else _now(data, url)
         try:
-            outcome = running.run(plan, target, now, report, progress, source=source, again=again)
+            outcome = running.run(plan, target, now, report, told, source=source, again=again)
         finally:
             report.close()
             if target is not None:
                 target.close()
     _tell(outcome, report, out, dry_run=dry_run)
     if json_file is not None:
-        _put(json_file, _told(plan, outcome, report))
+        put(json_file, json_text(_told(plan, outcome, report)))
     if report.rows["refused"]:
         raise typer.Exit(FOUND_SOMETHING_WRONG)
 
@@ -242,38 +244,13 @@ def _told(plan: running.Plan, outcome: running.Outcome, report: Report) -> dict[
     }
 
 
-def _put(file: str, value: dict[str, Any]) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
-    if file == "-":
-        sys.stdout.write(text)
-    else:
-        Path(file).write_text(text, encoding="utf-8")
-
-
 @contextmanager
 def _refusing() -> Iterator[None]:
     try:
         yield
     except (Unreadable, BadMapping, runs.CannotRun) as error:
-        _refuse(str(error), ASKED_WRONGLY)
+        refuse(str(error))
     except NotSent as error:
-        _refuse(f"interrupted: {error}", FOUND_SOMETHING_WRONG)
+        refuse(f"interrupted: {error}", FOUND_SOMETHING_WRONG)
     except OSError as error:
-        _refuse(f"{error.filename or 'a file'}: {error.strerror or error}", ASKED_WRONGLY)
-
-
-def _refuse(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(f"aftershow: {message}", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
-        task = bar.add_task("Importing", total=None)
-
-        def report(done: float, words: str = "Importing") -> None:
-            bar.update(task, total=1.0, completed=done, description=words)
-
-        yield report
+        refuse(f"{error.filename or 'a file'}: {error.strerror or error}")

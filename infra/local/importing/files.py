@@ -15,6 +15,7 @@ import re
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BufferedReader, TextIOWrapper
@@ -29,6 +30,7 @@ MAX_LINE_CHARACTERS = 256 * 1024
 MAX_INFLATED_BYTES = 8 * 1024**3
 MAX_COLUMNS = 500
 _CHUNK_BYTES = 1024 * 1024
+_MARKLESS_BYTES = 4 * 1024
 # Decides between encodings, and which keys NDJSON has.
 _SAMPLE_LINES = 20_000
 _GZIP, _ZIP, _OLD_EXCEL = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -107,10 +109,9 @@ def _fed(decoder: Any, chunk: bytes) -> Any:
 
 
 def _opened(path: Path) -> BufferedReader | gzip.GzipFile:
-    file = path.open("rb")
-    packed = file.read(len(_GZIP)) == _GZIP
-    file.seek(0)
-    return gzip.GzipFile(fileobj=file) if packed else file
+    with path.open("rb") as file:
+        packed = file.read(len(_GZIP)) == _GZIP
+    return gzip.open(path) if packed else path.open("rb")
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -136,13 +137,10 @@ def _encoding(path: Path, head: bytes, *, whole_is_utf8: bool) -> tuple[str, str
         if head.startswith(mark):
             return name, "its byte order mark says so"
     for name, zero in (("utf-16-le", 1), ("utf-16-be", 0)):
-        sample = head[: 2 * 1000]
-        if (
-            len(sample) >= len(codecs.BOM_UTF32)
-            and sample[zero::2].count(0) > len(sample) // 4
-            and not sample[1 - zero :: 2].count(0)
-        ):
-            return name, "every other byte is zero"
+        sample = head[:_MARKLESS_BYTES]
+        zeros = sample[zero::2].count(0)
+        if zeros > len(sample) // 50 and not sample[1 - zero :: 2].count(0):
+            return name, "zero bytes stand only where UTF-16 has them"
     if whole_is_utf8:
         return "utf-8", "all of it is UTF-8"
     return _by_lines(path)
@@ -208,12 +206,17 @@ class Table:
     delimiter: str = ""
 
 
-def read(path: Path, found: Look) -> Table:
+@contextmanager
+def read(path: Path, found: Look) -> Iterator[Table]:
     """Open a file that was looked at. Raises Unreadable, OSError."""
+    with _text(path, found) as text:
+        yield _read_json(path, text, found) if found.is_json else _read_csv(path, text, found)
+
+
+def _text(path: Path, found: Look) -> TextIOWrapper:
     # Surrogates stand for bytes that are not in the encoding: the row that holds them is refused.
     errors = "replace" if found.encoding.startswith("utf-16") else "surrogateescape"
-    text = TextIOWrapper(cast(Any, _opened(path)), found.encoding, errors, newline="")
-    return _read_json(path, found) if found.is_json else _read_csv(path, text, found)
+    return TextIOWrapper(cast(Any, _opened(path)), found.encoding, errors, newline="")
 
 
 class _Lines:
@@ -331,27 +334,21 @@ def _of_width(records: Iterator[Row], width: int) -> Iterator[Row]:
             yield Row(row.line, reason=f"has {len(row.cells)} cells where the header has {width}")
 
 
-def _read_json(path: Path, found: Look) -> Table:
+def _read_json(path: Path, text: TextIO, found: Look) -> Table:
     seen: dict[str, None] = {}
-    with _text(path, found) as text:
-        for row in islice(_objects(_Lines(text, found.encoding)), _SAMPLE_LINES):
+    with _text(path, found) as sample:
+        for row in islice(_objects(_Lines(sample, found.encoding)), _SAMPLE_LINES):
             seen.update(dict.fromkeys(flat(row.value or {})))
     headers = tuple(seen)[:MAX_COLUMNS]
     if not headers:
         raise Unreadable(f"{path.name} holds no JSON object that can be read")
 
     def rows() -> Iterator[Row]:
-        with _text(path, found) as again:
-            for row in _objects(_Lines(again, found.encoding)):
-                cells = flat(row.value or {})
-                yield Row(row.line, [cells.get(name, "") for name in headers], row.reason, row.value)
+        for row in _objects(_Lines(text, found.encoding)):
+            cells = flat(row.value or {})
+            yield Row(row.line, [cells.get(name, "") for name in headers], row.reason, row.value)
 
     return Table(headers, rows())
-
-
-def _text(path: Path, found: Look) -> TextIOWrapper:
-    errors = "replace" if found.encoding.startswith("utf-16") else "surrogateescape"
-    return TextIOWrapper(cast(Any, _opened(path)), found.encoding, errors, newline="")
 
 
 def _objects(lines: _Lines) -> Iterator[Row]:

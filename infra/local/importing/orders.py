@@ -90,6 +90,7 @@ class Gathering:
         lines = (self._decoder.decode(body) for (body,) in found)
         for _, group in groupby(lines, key=lambda line: line.order):
             yield self._taken(list(group))
+        self._database.close()
 
     def _line(self, cells: Cells, order: str) -> Line:
         who = person(cells)

@@ -6,7 +6,7 @@ messages, so a file that comes twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -22,8 +22,10 @@ from infra.local.importing.values import Unusable, cleaned, email, identifier, p
 
 T = TypeVar("T")
 Message = dict[str, Any]
-# An import may go on tomorrow: what is taken today is still young enough then.
-_MARGIN = DAY
+# An import may go on days later: what was taken at first must be young enough then.
+_SAFE_AGE = MAX_AGE - 35 * DAY
+# An order is no word that could be said a little later: it is taken at its own time, or not.
+_MARGIN = 2 * DAY
 
 What = Literal["refused", "left out", "not sendable"]
 TOO_OLD = "is older than 400 days, and the shop takes no older events"
@@ -63,16 +65,19 @@ class Times:
     as_of: int
 
     def within(self, at: int) -> int:
-        """The moment, or the oldest that the shop takes: a word that is older still counts. Raises Unusable for the
-        future."""
-        if at > self.began_at + MAX_AHEAD:
-            raise Unusable(AHEAD)
-        return max(at, self.began_at - MAX_AGE + _MARGIN)
+        """The moment, or the oldest that the shop takes safely: a word that is older still counts. Raises Unusable for
+        the future."""
+        return max(self._past(at), self.began_at - _SAFE_AGE)
 
     def check(self, at: int) -> int:
         """The moment. Raises Unusable where the shop would not take it."""
-        if self.within(at) != at:
+        if self._past(at) < self.began_at - MAX_AGE + _MARGIN:
             raise Unusable(TOO_OLD)
+        return at
+
+    def _past(self, at: int) -> int:
+        if at > self.began_at + MAX_AHEAD:
+            raise Unusable(AHEAD)
         return at
 
 
@@ -151,8 +156,3 @@ def message(what: Message, at: int | None, times: Times, *, own_time: bool = Tru
     said = {**what, "at": stated} if own_time and at is not None else what
     text = msgspec.json.encode(said, order="deterministic").decode()
     return {**what, "messageId": f"import-{digest('import', text, size=15)}", "timestamp": iso(stated)}
-
-
-def places(columns: Columns, headers: Sequence[str]) -> dict[str, int]:
-    """Where each field's column stands."""
-    return {name: headers.index(header) for name, header in columns.columns.items()}

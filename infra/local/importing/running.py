@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from aftershow.model.instants import DAY
 from infra.local.importing import catalog, mapping, members, orders, pinpoint
 from infra.local.importing.fields import Kind
 from infra.local.importing.files import Look, Row, Table, Unreadable, look, read
 from infra.local.importing.mapping import BadMapping, Columns
 from infra.local.importing.report import Report
-from infra.local.importing.rows import Cells, Message, Problem, Taken, Times, places
+from infra.local.importing.rows import Cells, Message, Problem, Taken, Times
 from infra.local.importing.sending import EVENTS_PER_REQUEST, Cursor, Target, batches, body
 
 Format = Literal["table", "pinpoint-endpoints", "pinpoint-events"]
 Progress = Callable[[float, str], None]
 _SAMPLE_ROWS = 2_000
+_FORGOTTEN_AFTER = 30 * DAY
 # A long number of which a spreadsheet kept 15 digits ends in zeros; so many of them are no chance.
 _EXCEL_DIGITS, _MIN_ROUNDED = 15, 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What is going to be read, and how."""
 
@@ -39,6 +42,11 @@ class Plan:
     mapping_file: Path | None
     guessed: bool
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each field's column stands."""
+        return {name: self.headers.index(header) for name, header in self.columns.columns.items()}
+
     @property
     def name(self) -> str:
         """Under which it is noted how far the import has come."""
@@ -50,7 +58,6 @@ class Outcome:
     """What became of a file. `messages` by what they are; `sent` in this run, `before` in runs before it."""
 
     rows: int = 0
-    taken: int = 0
     messages: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     before: int = 0
@@ -65,7 +72,8 @@ def plan(kind: Kind, file: Path, wanted: Format | None, map_file: Path | None, f
          encoding: str | None = None) -> Plan:  # fmt: skip
     """Look at a file and understand its columns. Raises Unreadable, BadMapping, OSError."""
     found = look(file, encoding)
-    table = read(file, found)
+    with read(file, found) as table:
+        sample = [row.cells for row in islice(table.rows, _SAMPLE_ROWS) if not row.reason]
     format_ = wanted or _format(kind, table)
     if format_ != "table" and kind != "members":
         raise BadMapping(f"{format_} is a format of members")
@@ -74,7 +82,6 @@ def plan(kind: Kind, file: Path, wanted: Format | None, map_file: Path | None, f
     if format_ != "table":
         columns = Columns(kind=kind, columns={}, zone=zone)
         return Plan(kind, file, found, table.headers, table.delimiter, format_, columns, None, guessed=False)
-    sample = [row.cells for row in islice(table.rows, _SAMPLE_ROWS) if not row.reason]
     if not sample:
         raise Unreadable(f"{file.name} has no row below its header that can be read")
     kept = map_file or mapping.place(folder, kind, table.headers)
@@ -124,6 +131,9 @@ def run(
     if kept is not None and kept.done_at is not None and not again:
         outcome.done_before_at = kept.done_at
         return outcome
+    if kept is not None and now - kept.began_at > _FORGOTTEN_AFTER:
+        # Its moments would be too old by now. Beginning anew sends what is known already, which changes nothing.
+        kept = None
     cursor = kept or _begun(plan, now)
     if cursor.done_at is not None:
         cursor.acknowledged, cursor.done_at = 0, None
@@ -200,36 +210,49 @@ class _Sender:
 
 
 def _taken(plan: Plan, times: Times, outcome: Outcome, source: str | None, progress: Progress) -> Iterator[Taken]:
-    gathering = orders.Gathering(plan.columns, times) if plan.kind == "orders" else None
-    where = places(plan.columns, plan.headers) if plan.format == "table" else {}
-    for row in read(plan.file, plan.look).rows:
-        outcome.rows += 1
-        if row.reason:
-            yield Taken(row.line, problems=[Problem(row.line, "refused", row.reason)])
-            continue
-        cells = Cells(row, plan.columns, where)
-        if gathering is not None:
-            problem = gathering.add(cells)
-            if problem is not None:
-                yield Taken(row.line, problems=[problem])
-            elif outcome.rows % EVENTS_PER_REQUEST == 0:
-                progress(0.0, f"Gathering orders, {outcome.rows:,} rows")
-            continue
-        taken = _one(plan, row, cells, times, source)
-        outcome.taken += bool(taken.messages)
-        outcome.idle += not taken.messages and not taken.problems
-        yield taken
-    if gathering is not None:
-        for taken in gathering.orders():
-            outcome.taken += bool(taken.messages)
+    with read(plan.file, plan.look) as table:
+        rows = _counted(table.rows, outcome)
+        taking = (
+            _gathered(plan, rows, times, progress)
+            if plan.kind == "orders"
+            else (_one(plan, row, times, source) for row in rows)
+        )
+        for taken in taking:
+            outcome.idle += not taken.messages and not taken.problems
             yield taken
 
 
-def _one(plan: Plan, row: Row, cells: Cells, times: Times, source: str | None) -> Taken:
+def _counted(rows: Iterator[Row], outcome: Outcome) -> Iterator[Row]:
+    for row in rows:
+        outcome.rows += 1
+        yield row
+
+
+def _gathered(plan: Plan, rows: Iterator[Row], times: Times, progress: Progress) -> Iterator[Taken]:
+    """Orders, once all rows are read; before them what names none."""
+    gathering = orders.Gathering(plan.columns, times)
+    for number, row in enumerate(rows, 1):
+        problem = _broken(row) or gathering.add(Cells(row, plan.columns, plan.places))
+        if problem is not None:
+            yield Taken(row.line, problems=[problem])
+        if number % EVENTS_PER_REQUEST == 0:
+            progress(0.0, f"Gathering orders, {number:,} rows")
+    yield from gathering.orders()
+
+
+def _broken(row: Row) -> Problem | None:
+    return Problem(row.line, "refused", row.reason) if row.reason else None
+
+
+def _one(plan: Plan, row: Row, times: Times, source: str | None) -> Taken:
+    broken = _broken(row)
+    if broken is not None:
+        return Taken(row.line, problems=[broken])
     if plan.format == "pinpoint-endpoints":
         return pinpoint.take_endpoint(row, plan.headers, times)
     if plan.format == "pinpoint-events":
         return pinpoint.take_event(row, times)
+    cells = Cells(row, plan.columns, plan.places)
     if plan.kind == "members":
         return members.take(cells, plan.columns, times, source)
     if plan.kind == "products":

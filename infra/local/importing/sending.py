@@ -11,7 +11,7 @@ import gzip
 import ipaddress
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ import msgspec
 from aftershow.model.instants import SECOND, iso
 from aftershow.rules.intake import MAX_BATCH_BYTES
 from infra.local import runs
+from infra.local.clock import real_now
 from infra.local.importing.rows import Message
 from infra.local.wire import HEADERS
 
@@ -110,8 +111,14 @@ def body(events: bytes, now: int) -> bytes:
 class LocalShop:
     """A state on this machine, gone on with as `up` does. Raises runs.CannotRun."""
 
-    def __init__(self, data: Path, progress: runs.Progress) -> None:
-        self.run = runs.going_on(data, progress=progress)
+    def __init__(
+        self,
+        data: Path,
+        progress: runs.Progress,
+        now: Callable[[], int] = real_now,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        self.run = runs.going_on(data, parameters=parameters, now=now, progress=progress)
         self._host = self.run.host
         self._before = Counter(self.run.tally)
         self.zone = self._host.ports("ingest_event").settings.shop_zone
