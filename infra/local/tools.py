@@ -71,7 +71,7 @@ def tool(name: str, pins: Sequence[str]) -> Tool:
     folder = TOOLS / f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:10]}"
     stamp = folder / "aftershow-stamp"
     if not stamp.exists():
-        with _alone(TOOLS / f"{folder.name}.lock"):
+        with alone(TOOLS / f"{folder.name}.lock"):
             if not stamp.exists():
                 _make(folder, python, pins)
                 # Written last: without it the environment was interrupted, and is made anew.
@@ -99,7 +99,7 @@ def _output(*command: str) -> list[str]:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """The second waits for the first. The system frees the lock if its holder dies."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as held:
