@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from aftershow.ports import keys
 from aftershow.rules.douyin import signature
 from aftershow.rules.people import may_be_written
 from aftershow.services.dead_letters import DeadLetter
+from aftershow.services.wires import judged_again
 from infra.local import catalog
 from infra.local.embedded import EmbeddedState
 from infra.local.faults import Fault, Faults
@@ -27,6 +30,7 @@ from infra.local.gateway import HttpReply
 from infra.local.host import LocalHost
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+SHARED = TEMPLATE.parent / "shared"
 START = parse_instant("2026-03-06T12:00:30+00:00")
 NOW = "2026-03-06T12:00:00Z"
 SIGNS_WITH = "123abc"
@@ -403,6 +407,44 @@ def test_what_the_queue_does_not_take_is_not_acknowledged_and_counts_once_when_i
             assert rows[0] == rows[1], path
         first.state.close()
         host.state.close()
+
+
+def test_what_was_refused_can_be_judged_anew_and_is_refused_for_the_same_reason(host: LocalHost) -> None:
+    """From the bytes that were kept alone: the wire, the thing in it, and the reason."""
+    old = {"time": "2001-01-01T00:00:00Z", "Timestamp": "2001-01-01T00:00:00Z", "timestamp": 1}
+    ask(host, "/v1/cloudevents", cloud_event() | {"time": old["time"]}, KEY | STRUCTURED)
+    ask(host, "/v1/apps/local/events", put_events({}, e1=pinpoint_event() | {"Timestamp": old["Timestamp"]}))
+    ask(host, "/v1/apps/local/endpoints", {"Item": [{"Id": "e1", "OptOut": "MAYBE"}]}, method="PUT")
+    headers, body = push("live_like", danmu(1) | {"timestamp": old["timestamp"]})
+    ask(host, "/v1/douyin", body, headers)
+    letters = dead(host)
+    assert len(letters) == 4
+    for reason, _, original in letters:
+        judged = judged_again(original, START)
+        assert judged is not None
+        assert [one.reason for one in judged.intake.rejected] == [reason]
+        assert [one.raw for one in judged.intake.rejected] == [original]
+    # Twenty-five years ago they would have been taken.
+    then = parse_instant("2001-01-01T00:00:00Z")
+    taken = [judged_again(original, then) for reason, _, original in letters if "days old" in reason]
+    assert [one.intake.size for one in taken if one] == [1, 1, 1]
+    assert [one.intake.rejected for one in taken if one and one.intake.behaviour] == [[], []]
+
+
+@pytest.mark.parametrize("kept", [b"", b"5", b"{", b'{"type":"track","event":"Live Liked"}', b"[" * 9_999])
+def test_what_segments_wire_left_is_none_of_these(kept: bytes) -> None:
+    assert judged_again(kept, START) is None
+
+
+def test_only_the_wire_that_comes_is_imported() -> None:
+    """A function that sees Segment's wire alone starts as fast as without the others."""
+    code = "import sys, aftershow.services.ingesting; print(*sys.modules)"
+    asked = [sys.executable, "-P", "-c", code]
+    run = subprocess.run(asked, env={"PYTHONPATH": str(SHARED)}, capture_output=True, check=True)  # noqa: S603 (our own words)
+    imported = set(run.stdout.decode().split())
+    assert "aftershow.rules.intake" in imported
+    wires = {f"aftershow.rules.{name}" for name in ("wires", "cloudevents", "pinpoint", "douyin", "segment")}
+    assert not imported & (wires | {"aftershow.services.wires"})
 
 
 def test_no_log_line_holds_a_person(host: LocalHost) -> None:

@@ -104,7 +104,7 @@ def _message(event: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(data.get("properties"), dict):
         properties |= data["properties"]
     traits = data.get("traits")
-    if name is None and words_of(given)[-1:] == ["alias"]:
+    if name is None and words_of(given)[-1:] == ("alias",):
         return {"type": "alias", **message}
     if name is None and (isinstance(traits, dict) or _makes_known(given)):
         return {"type": "identify", **message, "traits": traits if isinstance(traits, dict) else properties}
@@ -153,6 +153,6 @@ def _who(event: Mapping[str, Any], data: Mapping[str, Any], name: str | None) ->
 def _makes_known(given: str) -> bool:
     """identify, user.identified, customer.updated: what is said of a person."""
     words = words_of(given)
-    if words[-1:] in (["identify"], ["identified"]):
+    if words[-1:] in (("identify",), ("identified",)):
         return True
     return len(words) > 1 and words[-1] in _MADE_KNOWN and words[-2] in _PEOPLE

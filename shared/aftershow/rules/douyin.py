@@ -16,6 +16,7 @@ import msgspec
 
 from aftershow.model.ids import digest
 from aftershow.model.instants import MINUTE, SECOND, iso
+from aftershow.model.json_text import read_json
 from aftershow.rules.wires import Translated, Unusable, body_of, check_number, items, read_object, whole
 
 SOURCE = "douyin"
@@ -27,6 +28,8 @@ _MILLISECONDS = 100_000_000_000
 # Moments that a date can be made of.
 _MAX_MOMENT = 10_000_000_000_000
 _JOINED, _LEFT = 2, 16
+# What of the headers says what a message is about.
+_ABOUT = ("x-msg-type", "x-roomid", "x-timestamp")
 
 
 def signature(headers: Mapping[str, str], body: bytes, secret: str) -> str:
@@ -57,8 +60,14 @@ def read(headers: Mapping[str, str], body: bytes) -> list[Translated]:
     listed = [whole(body)] if body[:1] == b"{" else items(body)
     check_number(len(listed))
     # What stands in the headers goes with a message that is kept: without it nobody could read it again.
-    about = msgspec.json.encode({name: headers[name] for name in ("x-msg-type", "x-roomid", "x-timestamp")})[:-1]
+    about = msgspec.json.encode({name: headers[name] for name in _ABOUT})[:-1]
     return [_translated(kind, room, sent, text, about + b',"message":' + text + b"}") for text in listed]
+
+
+def read_kept(kept: Mapping[str, bytes]) -> list[Translated]:
+    """A message that was kept with its headers, by their names. Raises RequestRefused."""
+    headers = {name: read_json(kept[name]) for name in _ABOUT}
+    return read(headers, b"[" + kept["message"] + b"]")
 
 
 def _translated(kind: str, room: str, sent: int | None, text: bytes, original: bytes) -> Translated:

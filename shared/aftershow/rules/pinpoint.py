@@ -265,12 +265,15 @@ def _item(endpoint_id: str, raw: Mapping[str, bytes], now: int) -> Iterator[Thin
     except Unusable as unusable:
         reason = str(unusable)
     yield Thing(endpoint_id, None, Translated(_request(endpoint_id, stated), tuple(said), reason))
+    who = {"anonymousId": endpoint_id, "userId": _user(endpoint)}
+    about = {name: value for name, value in _context(endpoint).items() if name in ("timezone", "locale")}
     for event_id, text, event in read:
         original = _request(endpoint_id, stated, event_id, text)
         if isinstance(event, str):
             yield Thing(endpoint_id, event_id, Translated(original, reason=event))
         else:
-            message = _tracked(endpoint_id, event_id, endpoint, event)
+            message_id = f"pinpoint-{digest('pinpoint event', endpoint_id, event_id, size=15)}"
+            message = {**_tracked(event), **who, "messageId": message_id, "context": about}
             yield Thing(endpoint_id, event_id, Translated(original, (message,)))
 
 
@@ -302,22 +305,17 @@ def _event(text: bytes) -> _Event | str:
     return f"{missing[0]} is missing" if missing else event
 
 
-def _tracked(endpoint_id: str, event_id: str, endpoint: _Endpoint, event: _Event) -> dict[str, Any]:
+def _tracked(event: _Event) -> dict[str, Any]:
     properties = {**_plain(event.attributes), **_plain(event.metrics)}
     for name in _FLAGS:
         if properties.get(name) in ("true", "false"):
             properties[name] = properties[name] == "true"
     given = event.event_type or ""
-    about = _context(endpoint)
     return {
         "type": "track",
         "event": event_name(given) or given,
-        "messageId": f"pinpoint-{digest('pinpoint event', endpoint_id, event_id, size=15)}",
-        "anonymousId": endpoint_id,
-        "userId": _user(endpoint),
         "timestamp": event.timestamp,
         "properties": properties,
-        "context": {name: about[name] for name in ("timezone", "locale") if name in about},
     }
 
 

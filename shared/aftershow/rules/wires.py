@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -141,6 +142,8 @@ def read_object(text: bytes) -> dict[str, Any]:
     return value
 
 
+# A client has few names, and sends them again and again.
+@lru_cache(maxsize=1024)
 def event_name(given: str) -> str | None:
     """Our name for an event of another wire; None where it is none of ours.
 
@@ -158,9 +161,10 @@ def event_name(given: str) -> str | None:
     return None
 
 
-def words_of(given: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def words_of(given: str) -> tuple[str, ...]:
     """The words of another wire's event name, in lower case, without a version."""
-    return [word for piece in _pieces(given) for word in piece]
+    return tuple(word for piece in _pieces(given) for word in piece)
 
 
 def _pieces(given: str) -> list[list[str]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from aftershow.ports.ports import Ports
 from aftershow.rules.intake import MAX_BATCH_BYTES, RequestRefused
-from aftershow.rules.wires import Judged, judge
+from aftershow.rules.wires import Judged, judge, parts
 from aftershow.services.catalog import knows_write_key
 from aftershow.services.ingesting import (
     Reply,
@@ -58,6 +58,29 @@ def receive(request: Request, ports: Ports) -> Reply:
         return problem(400, "invalid_request", str(refused))
     except _Refused as refused:
         return refused.reply
+
+
+def judged_again(kept: bytes, now: int) -> Judged | None:
+    """A dead letter of one of these wires, translated and judged anew; None where it is none of theirs.
+
+    Each is kept as a request of its wire with one thing in it, which says by its names which one it is.
+    """
+    from aftershow.rules import cloudevents, douyin, pinpoint
+
+    try:
+        named = parts(kept)
+        if "BatchItem" in named:
+            # A refused event comes with its endpoint, which was judged for itself: to say it again does no harm.
+            return judge([thing.translated for thing in pinpoint.read_events(kept, now)], now)
+        if "Item" in named:
+            return judge([thing.translated for thing in pinpoint.read_endpoints(kept, now)], now)
+        if "x-msg-type" in named:
+            return judge(douyin.read_kept(named), now)
+        if "specversion" in named:
+            return judge(cloudevents.read({"content-type": f"{cloudevents.STRUCTURED}+json"}, kept), now)
+    except RequestRefused:
+        pass
+    return None
 
 
 def _cloudevents(request: Request, ports: Ports) -> Reply:
