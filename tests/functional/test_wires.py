@@ -17,7 +17,7 @@ from aftershow.model.engagements import Engagement, Kind
 from aftershow.model.ids import viewer_id
 from aftershow.model.instants import MINUTE, iso, parse_instant
 from aftershow.model.orders import Order
-from aftershow.model.viewers import Head
+from aftershow.model.viewers import Address, Head
 from aftershow.ports import keys
 from aftershow.rules.douyin import signature
 from aftershow.rules.people import may_be_written
@@ -230,6 +230,15 @@ def test_an_endpoint_that_opts_out_is_not_written_to_and_one_that_does_not_grant
     assert may_be_written(head(host, "lan"), "marketing", "sms")
     assert ask(host, path, {**ENDPOINT, "OptOut": "NONE"}, method="PUT")[0] == 202
     assert not may_be_written(head(host, "lan"), "marketing", "email")
+
+
+def test_an_address_that_opted_out_is_suppressed_for_everybody(host: LocalHost) -> None:
+    """The endpoint has no user: whoever else has the mailbox must not be written to."""
+    fields = {"ChannelType": "EMAIL", "Address": "lan@example.com", "OptOut": "ALL"}
+    assert ask(host, "/v1/apps/local/endpoints/e1", fields, method="PUT")[0] == 202
+    [row] = host.backend.scan("addresses")
+    assert Address.read(row["body"]["S"]).suppressed == "opted_out"
+    assert dead(host) == []
 
 
 def test_an_opt_out_of_long_ago_still_counts(host: LocalHost) -> None:

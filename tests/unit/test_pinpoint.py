@@ -24,7 +24,7 @@ from aftershow.rules.pinpoint import (
     read_endpoints,
     read_events,
 )
-from aftershow.rules.segment import Consented, Event, Identified, read_event
+from aftershow.rules.segment import AddressSuppressed, Consented, Event, Identified, read_event
 from aftershow.rules.wires import Translated, Unusable, judge
 from tests.unit.samples import SHOP, START, examples
 
@@ -98,8 +98,8 @@ def test_a_push_address_is_a_device_token() -> None:
 def test_the_address_of_an_inactive_endpoint_is_not_taken() -> None:
     for kind in ("EMAIL", "GCM"):
         fields = {"Address": "x@example.com", "ChannelType": kind, "EndpointStatus": "INACTIVE", "OptOut": "ALL"}
-        [withdrawn] = endpoint_messages("e1", fields, START)
-        assert withdrawn["event"] == "Message Consent Updated"
+        said = [message["type"] for message in endpoint_messages("e1", fields, START)]
+        assert "identify" not in said
 
 
 def test_an_endpoint_that_says_nothing_is_no_event() -> None:
@@ -112,8 +112,30 @@ def test_an_endpoint_that_says_nothing_is_no_event() -> None:
 )
 def test_opting_out_withdraws_marketing_on_that_channel(kind: str | None, channel: str) -> None:
     said = endpoint_messages("e1", {"ChannelType": kind, "OptOut": "ALL", "User": {"UserId": "u1"}}, START)
-    meaning = read(said[-1]).meaning
+    meaning = read(said[1]).meaning
     assert meaning == Consented(f"marketing:{channel}", "withdrawn", "pinpoint", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "suppressed"),
+    [
+        ("EMAIL", " An@example.com ", AddressSuppressed("email", "An@example.com", "opted_out")),
+        ("SMS", "+8613800138000", AddressSuppressed("sms", "+8613800138000", "opted_out")),
+        ("GCM", "token", AddressSuppressed("push", "token", "opted_out")),
+        ("EMAIL", "not an address", None),
+        ("CUSTOM", "https://shop.example", None),
+        ("EMAIL", None, None),
+    ],
+)
+def test_the_address_that_opted_out_is_suppressed_whoever_has_it(
+    kind: str, address: str | None, suppressed: AddressSuppressed | None
+) -> None:
+    said = endpoint_messages("e1", {"ChannelType": kind, "Address": address, "OptOut": "ALL"}, START)
+    meanings = [read(message).meaning for message in said]
+    assert [one for one in meanings if isinstance(one, AddressSuppressed)] == ([suppressed] if suppressed else [])
+    assert endpoint_messages("e1", {"ChannelType": kind, "Address": address}, START) == [
+        message for message in said if message["type"] == "identify"
+    ]
 
 
 endpoints = st.fixed_dictionaries(

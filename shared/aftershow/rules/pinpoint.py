@@ -95,8 +95,8 @@ class Thing:
 
 
 def endpoint_messages(endpoint_id: str, fields: Mapping[str, Any], now: int, at: str | None = None) -> list[Any]:
-    """What an endpoint says of its person, as Segment messages: an identify, and a withdrawal of consent where it opted
-    out. Empty where it says nothing.
+    """What an endpoint says of its person, as Segment messages: an identify, and where it opted out a withdrawal of
+    consent and a suppression of its address. Empty where it says nothing.
 
     fields  as in a request or a line of an export; lists of one text may be texts
     now     epoch ms; a stated moment that nobody could mean is brought within what is taken
@@ -135,23 +135,33 @@ def _said(endpoint_id: str, endpoint: _Endpoint, now: int, at: str | None) -> li
     if user is not None or traits or context:
         messages.append({"type": "identify", **base, "traits": traits, "context": context})
     if (endpoint.opt_out or "").upper() == "ALL":
-        withdrawn = {
-            "purpose": "marketing",
-            # Where no channel of ours is meant, the strictest reading: all of them.
-            "channel": CHANNELS.get((endpoint.channel_type or "").upper(), "all"),
-            "state": "withdrawn",
-            "source": "pinpoint",
-        }
-        messages.append({"type": "track", "event": "Message Consent Updated", **base, "properties": withdrawn})
+        messages += [{"type": "track", **base, **said} for said in _opted_out(endpoint)]
     for message in messages:
         said = msgspec.json.encode(message, order="deterministic").decode()
         message["messageId"] = f"pinpoint-{digest('pinpoint endpoint', endpoint_id, said, size=15)}"
     return messages
 
 
+def _opted_out(endpoint: _Endpoint) -> Iterator[dict[str, Any]]:
+    """The person withdraws consent; and the address is suppressed, whoever's profile carries it, since an endpoint
+    often has no user."""
+    channel = CHANNELS.get((endpoint.channel_type or "").upper())
+    # Where no channel of ours is meant, the strictest reading: all of them.
+    withdrawn = {"purpose": "marketing", "channel": channel or "all", "state": "withdrawn", "source": "pinpoint"}
+    yield {"event": "Message Consent Updated", "properties": withdrawn}
+    address = _address(endpoint)
+    if channel and address and (channel != "email" or "@" in address):
+        suppressed = {"channel": channel, "address": address, "reason": "opted_out"}
+        yield {"event": "Message Address Suppressed", "properties": suppressed}
+
+
 def _user(endpoint: _Endpoint) -> str | None:
     user = endpoint.user.user_id if endpoint.user else None
     return str(user) if user not in (None, "") else None
+
+
+def _address(endpoint: _Endpoint) -> str:
+    return (endpoint.address or "").strip()
 
 
 def _moment(stated: str | None, now: int) -> str | None:
@@ -167,14 +177,14 @@ def _traits(endpoint: _Endpoint) -> dict[str, Any]:
     own = endpoint.user.user_attributes if endpoint.user else None
     traits = {**_plain(endpoint.metrics), **_plain(endpoint.attributes), **_plain(own)}
     # The address of an inactive endpoint is one that Pinpoint has replaced.
-    if endpoint.address and (endpoint.endpoint_status or "").upper() != "INACTIVE":
-        trait = {"email": "email", "sms": "phone"}.get(CHANNELS.get((endpoint.channel_type or "").upper(), ""))
-        if trait:
-            traits[trait] = endpoint.address
+    address, active = _address(endpoint), (endpoint.endpoint_status or "").upper() != "INACTIVE"
+    trait = {"email": "email", "sms": "phone"}.get(CHANNELS.get((endpoint.channel_type or "").upper(), ""))
+    if trait and address and active:
+        traits[trait] = address
     if endpoint.location:
         stands = msgspec.to_builtins(endpoint.location)
-        address = {ours: stands[theirs] for ours, theirs in _ADDRESS.items() if stands[theirs]}
-        traits |= {"address": address} if address else {}
+        place = {ours: stands[theirs] for ours, theirs in _ADDRESS.items() if stands[theirs]}
+        traits |= {"address": place} if place else {}
     return traits
 
 
@@ -188,7 +198,7 @@ def _context(endpoint: _Endpoint) -> dict[str, Any]:
     context: dict[str, Any] = {name: value for name, value in said.items() if value}
     channel = CHANNELS.get((endpoint.channel_type or "").upper())
     active = (endpoint.endpoint_status or "").upper() != "INACTIVE"
-    token = endpoint.address if channel == "push" and active else None
+    token = _address(endpoint) if channel == "push" and active else None
     device = {"token": token, "type": about.platform, "manufacturer": about.make, "model": about.model}
     if token:
         device["service"] = endpoint.channel_type
