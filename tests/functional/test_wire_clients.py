@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import urllib.request
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ from aftershow.rules.douyin import signature
 from infra.local import runs
 from infra.local.cli import app
 from infra.local.clock import real_now
-from tests.functional.running import PATIENCE_SECONDS, SHOW, Up, counts, eventually, up
+from tests.functional.running import PATIENCE_SECONDS, ROOT, SHOW, Up, counts, eventually, up
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 
@@ -181,6 +184,23 @@ def test_a_push_of_douyin(server: Up) -> None:
     assert server.request("POST", "/v1/douyin", capital, body + b" ")[0] == 401
     expected = {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1}
     eventually(lambda: counts(server.data, "douyin:o1", "anonymous", "douyin-268"), expected)
+
+
+def test_the_lines_of_the_readme_work(server: Up, pinpoint: Any) -> None:
+    """curl's arguments and the Python lines, as they stand there, but for the port and somebody's credentials."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    line = re.search(r"^curl (http://\S+/v1/cloudevents .*?'\n)```", text, flags=re.DOTALL | re.MULTILINE)
+    assert line is not None
+    words = shlex.split(line[1].replace("\\\n", " "))
+    named = [one for flag, one in pairwise(words) if flag == "-H"]
+    headers = dict(one.split(": ", 1) for one in named)
+    status, _, _ = server.request("POST", "/v1/cloudevents", headers, words[words.index("-d") + 1].encode())
+    assert status == 200
+    eventually(lambda: counts(server.data, "me", show="first"), {Kind.ENTERED: 1})
+    lines = re.search(r"^pinpoint = (boto3\.client\(.*?\))\n(.*?)```", text, flags=re.DOTALL | re.MULTILINE)
+    assert lines is not None
+    exec(lines[2], {"pinpoint": pinpoint})  # noqa: S102 (our own words)
+    eventually(lambda: traits(server, "me"), {"email": "me@example.com"})
 
 
 @pytest.mark.parametrize("given", ["DouyinSecret", "Nothing=1", "EventsPerSecond=many"])
