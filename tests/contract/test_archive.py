@@ -15,7 +15,7 @@ from moto import mock_aws
 from aftershow.adapters.s3 import S3Archive, S3Objects
 from aftershow.ports.archive import Archive, ArchiveReader, NoArchive, NotKept
 from infra.local.embedded import EmbeddedArchive, EmbeddedState
-from tests.contract.conftest import ON_MINISTACK, SESSION, Clock, make_client
+from tests.contract.conftest import ACCOUNTS, ON_MINISTACK, SESSION, Clock, make_client
 from tests.functional.moto_shop import MotoHttp
 
 REGION, BUCKET = "eu-central-1", "shop-archive"
@@ -44,9 +44,11 @@ class OnS3:
 
 
 def on_s3(client: Any, url: str, http: Any) -> OnS3:
-    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    archive = S3Archive(url, REGION, SESSION.get_credentials, http, lambda _: None)
-    return OnS3(archive, S3Objects(client, BUCKET, "events/"))
+    """A bucket of its own for each test: ministack keeps them."""
+    bucket = f"{BUCKET}-{next(ACCOUNTS)}"
+    client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    archive = S3Archive(url.format(bucket=bucket), REGION, SESSION.get_credentials, http, lambda _: None)
+    return OnS3(archive, S3Objects(client, bucket, "events/"))
 
 
 @pytest.fixture(params=["embedded", "moto", ON_MINISTACK])
@@ -57,11 +59,11 @@ def archive(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Both]:
         state.close()
     elif request.param == "moto":
         with mock_aws():
-            url = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
+            url = f"https://{{bucket}}.s3.{REGION}.amazonaws.com"
             yield on_s3(make_client("s3"), url, MotoHttp(lambda _: None))
     else:
         server = request.getfixturevalue("ministack")
-        yield on_s3(server.client("s3"), f"{server.url}/{BUCKET}", URLLib3Session())
+        yield on_s3(server.client("s3"), f"{server.url}/{{bucket}}", URLLib3Session())
 
 
 def test_what_is_kept_is_read_again(archive: Both) -> None:
