@@ -22,10 +22,13 @@ from io import BufferedReader
 from itertools import groupby, islice
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
-from infra.local.wire import MAX_BATCH_BYTES, Request, batch_request, iso
+from infra.local.wire import MAX_BATCH_BYTES, WRITE_KEY, Request, batch_request, headers_of, iso
 
+# The name of a source is a word.
+MAX_SOURCE_CHARACTERS = 100
 # So many broken lines are listed by place; all are counted.
 MAX_LISTED = 100
 # Recorded lines are sorted in memory up to this size, and in temporary files beyond it.
@@ -52,6 +55,10 @@ _RETAIL_COLUMNS = (
 _MAX_NAMED_BYTES = 28_000
 # Whatever their size, so many events stay below a request's 500 KB.
 _MAX_INVOICES_PER_REQUEST = 15
+
+
+# Moment, number of the line, source, body.
+Arrival = tuple[int, int, str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +101,17 @@ def read_segment(
 
     gzip is recognised by content. A line travels as it was recorded, so that an event which its
     ingest refuses is refused with its own bytes. Arrival is `receivedAt`, else `sentAt`, else the
-    message's time (of a batch: its latest). Memory is bounded by about three times `sort_bytes`.
+    message's time (of a batch: its latest). A line that names its `source`, as those of `export`
+    do, travels with that source's write key. Memory is bounded by about three times `sort_bytes`.
     Raises OSError where a file can't be opened.
     """
     report = Report() if report is None else report
     arrivals = _arrivals(paths, report)
-    for at, _, body in _sorted(arrivals, sort_bytes):
-        yield Request(at, "/v1/batch", body)
+    for at, _, source, body in _sorted(arrivals, sort_bytes):
+        yield Request(at, "/v1/batch", body, headers_of(source), source)
 
 
-def _arrivals(paths: Iterable[Path], report: Report) -> Iterator[tuple[int, int, bytes]]:
+def _arrivals(paths: Iterable[Path], report: Report) -> Iterator[Arrival]:
     order = 0
     for path in paths:
         for number, line in _lines(path, report):
@@ -111,11 +119,11 @@ def _arrivals(paths: Iterable[Path], report: Report) -> Iterator[tuple[int, int,
                 continue
             order += 1
             try:
-                at, body = _as_request(line.strip())
+                at, source, body = _as_request(line.strip())
             except ValueError as error:
                 report.reject(path, number, str(error))
             else:
-                yield at, order, body
+                yield at, order, source, body
 
 
 def _lines(path: Path, report: Report) -> Iterator[tuple[int, bytes]]:
@@ -152,8 +160,8 @@ def _opened(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
             yield unpacked
 
 
-def _as_request(line: bytes) -> tuple[int, bytes]:
-    """Arrival and body of a line. Raises ValueError that says what is wrong, not its content."""
+def _as_request(line: bytes) -> tuple[int, str, bytes]:
+    """Arrival, source and body of a line. Raises ValueError that says what is wrong, not its content."""
     try:
         read = json.loads(line)
     except (ValueError, RecursionError):
@@ -169,11 +177,18 @@ def _as_request(line: bytes) -> tuple[int, bytes]:
     if at is None:
         message = "no time that can be read"
         raise ValueError(message)
+    source = _source(read.get("source"))
     if isinstance(batch, list):
-        return at, line
+        return at, source, line
     sent_at = _moment(read.get("sentAt"))
     stamp = iso(at if sent_at is None else sent_at).encode()
-    return at, b'{"batch":[' + line + b'],"sentAt":"' + stamp + b'"}'
+    return at, source, b'{"batch":[' + line + b'],"sentAt":"' + stamp + b'"}'
+
+
+def _source(named: object) -> str:
+    # Segment's own exports have other things under this name: an object is none of ours.
+    usable = isinstance(named, str) and named.isprintable() and ":" not in named
+    return named if usable and 0 < len(named) <= MAX_SOURCE_CHARACTERS else WRITE_KEY
 
 
 def _arrival(messages: Sequence[object]) -> int | None:
@@ -200,15 +215,15 @@ def _moment(text: object) -> int | None:
     return (moment - _EPOCH) // _MILLISECOND
 
 
-def _sorted(arrivals: Iterable[tuple[int, int, bytes]], sort_bytes: int) -> Iterator[tuple[int, int, bytes]]:
+def _sorted(arrivals: Iterable[Arrival], sort_bytes: int) -> Iterator[Arrival]:
     """All arrivals in order. What exceeds memory is sorted in runs on disk, which are merged."""
     with ExitStack() as files:
-        runs: list[Iterator[tuple[int, int, bytes]]] = []
-        held: list[tuple[int, int, bytes]] = []
+        runs: list[Iterator[Arrival]] = []
+        held: list[Arrival] = []
         size = 0
         for arrival in arrivals:
             held.append(arrival)
-            size += len(arrival[2])
+            size += len(arrival[3])
             if size >= sort_bytes:
                 run = files.enter_context(tempfile.TemporaryFile())
                 runs.append(_spilled(sorted(held), run))
@@ -216,17 +231,17 @@ def _sorted(arrivals: Iterable[tuple[int, int, bytes]], sort_bytes: int) -> Iter
         yield from heapq.merge(*runs, sorted(held))
 
 
-def _spilled(held: Iterable[tuple[int, int, bytes]], run: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    for at, order, body in held:
-        run.write(b"%d %d %b\n" % (at, order, body))
+def _spilled(held: Iterable[Arrival], run: BinaryIO) -> Iterator[Arrival]:
+    for at, order, source, body in held:
+        run.write(b"%d %d %b %b\n" % (at, order, quote(source).encode(), body))
     run.seek(0)
     return _read_back(run)
 
 
-def _read_back(run: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+def _read_back(run: BinaryIO) -> Iterator[Arrival]:
     for line in run:
-        at, order, body = line.rstrip(b"\n").split(b" ", 2)
-        yield int(at), int(order), body
+        at, order, source, body = line.rstrip(b"\n").split(b" ", 3)
+        yield int(at), int(order), unquote(source.decode()), body
 
 
 @dataclass

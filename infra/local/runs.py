@@ -117,11 +117,15 @@ def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress) -> 
     run = _fresh(data, "replay", {**_COMMON, **(retail if kind == "online-retail" else {})}, 0, first.at - 1000)
     sent: list[int] = [0]
     last = [first.at]
+    sources = {catalog.LOCAL_SOURCE}
 
     def counted() -> Iterator[Request]:
         for request in chain([first], requests):
             sent[0] += 1
             last[0] = request.at
+            if request.source not in sources:
+                catalog.know_source(run.host.store, request.source)
+                sources.add(request.source)
             yield request
 
     def on_progress(now: int) -> None:

@@ -91,7 +91,7 @@ class Stack:
 
     def queue(self, logical: str) -> str:
         """The URL of a queue, by its name in template.yaml. Raises StackError where the stack has none such."""
-        return self._physical(logical, _QUEUE)
+        return self.physical(logical, _QUEUE)
 
     @property
     def queue_urls(self) -> Mapping[str, str]:
@@ -125,7 +125,8 @@ class Stack:
         """Where events are sent, without a final slash."""
         return self.outputs.get("ApiUrl", "").rstrip("/")
 
-    def _physical(self, logical: str, kind: str) -> str:
+    def physical(self, logical: str, kind: str) -> str:
+        """The physical id of a resource, by its name and type in template.yaml. Raises StackError."""
         found = self.resources.get(logical)
         if found is None or found[0] != kind:
             raise StackError(f"stack {self.name} has no {logical}: it was deployed by another version, deploy again")

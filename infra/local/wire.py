@@ -14,6 +14,14 @@ HEADERS: Mapping[str, str] = {
     "authorization": "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode(),
     "content-type": "application/json",
 }
+
+
+def headers_of(source: str) -> Mapping[str, str]:
+    """The headers of a source's client, whose write key locally is the source's name."""
+    key = base64.b64encode(f"{source}:".encode()).decode()
+    return HEADERS if source == WRITE_KEY else {**HEADERS, "authorization": f"Basic {key}"}
+
+
 # The tracking API's own limits for one request.
 MAX_BATCH_EVENTS = 2500
 MAX_BATCH_BYTES = 500_000
@@ -27,6 +35,8 @@ class Request:
     path: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
+    # Whose write key the headers carry.
+    source: str = WRITE_KEY
 
 
 def iso(at: int) -> str:

@@ -35,6 +35,9 @@ _SES_WORDS: dict[str, feedback.Word] = {
     "Email Clicked": "clicked",
 }
 
+# The source of a consent that was withdrawn by a message's link.
+UNSUBSCRIBE_LINK = "unsubscribe link"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -165,7 +168,7 @@ def _opt_out(ports: Ports, target: links.LinkTarget) -> None:
     channel = found[0].channel if found else "email"
     # Later than every consent so far, also than one that was stamped by a clock that runs ahead.
     at = max(ports.now(), 1 + latest_grant(head, channel))
-    said = Consent(state="withdrawn", at=at, id=target.reminder, source="unsubscribe link")
+    said = Consent(state="withdrawn", at=at, id=target.reminder, source=UNSUBSCRIBE_LINK)
     opted_out = with_consent(head, head.viewer, f"marketing:{channel}", said)
     changed = ViewerChanged(viewer=head.viewer, what=("consent",))
     event = OutboxEvent(changed.kind, changed.model_dump_json())

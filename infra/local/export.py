@@ -1,0 +1,72 @@
+"""Commands that give everything back: events, members and orders, in the formats that come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from infra.local import runs
+from infra.local.command import DEFAULT_DATA, DataOption, err, progress, refusing
+from infra.local.exporting import kept
+from infra.local.exporting.events import event_lines
+from infra.local.exporting.kept import Kept
+from infra.local.exporting.writing import CannotWrite, written
+from infra.local.stack import RegionOption, StackError, StackOption
+
+FileArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", allow_dash=True, help="Where to; gzip if it ends in .gz, standard output if it is -."
+    ),
+]
+# So often the bar moves.
+TOLD_EVERY = 1_000
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Give back everything that came in: aftershow export events shop.ndjson.gz",
+)
+
+
+@app.command()
+def events(
+    file: FileArgument,
+    data: DataOption = DEFAULT_DATA,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Write every event that came in: NDJSON of Segment messages, each with its batch's context, `receivedAt` and `source`.
+
+    Afterwards: aftershow replay FILE --data NEW.db, which ends in the same people, engagements, orders and points.
+    Opt-outs by link and addresses that bounced or complained follow as events. Not in it: messages that were sent and
+    what became of them, events that were refused (aftershow dead), and events older than the archive keeps them.
+    """
+
+    def lines(shop: Kept, out: IO[bytes]) -> Iterator[None]:
+        for line in event_lines(shop):
+            out.write(line + b"\n")
+            yield
+
+    _export("events", lines, file, data, stack, region)
+
+
+Write = Callable[[Kept, IO[bytes]], Iterator[None]]
+
+
+def _export(what: str, write: Write, file: Path, data: Path, stack: str | None, region: str | None) -> None:
+    """Write what `write` yields for, count it, and say so on standard error."""
+    count = 0
+    with (
+        refusing(runs.CannotRun, StackError, CannotWrite),
+        kept.opened(data, stack, region) as shop,
+        progress(f"Exporting {what}") as report,
+        written(str(file)) as out,
+    ):
+        for count, _ in enumerate(write(shop, out), start=1):
+            if count % TOLD_EVERY == 0:
+                report(0.0, f"Exporting {what}: {count:,}")
+        report(1.0, f"Exported {what}")
+    err().print(f"{count:,} {what} written to {file}", markup=False, highlight=False)
