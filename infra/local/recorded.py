@@ -57,8 +57,12 @@ _MAX_NAMED_BYTES = 28_000
 _MAX_INVOICES_PER_REQUEST = 15
 
 
-# Moment, number of the line, source, body.
-Arrival = tuple[int, int, str, bytes]
+# Moment, number of the line, source, moment of sending, line.
+Arrival = tuple[int, int, str, int, bytes]
+# A batch carries its moment of sending itself.
+NO_STAMP = -1
+# Below a request's limits, and below the events a second that one key may send.
+MAX_TOGETHER, MAX_TOGETHER_BYTES = 500, MAX_BATCH_BYTES - 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +104,38 @@ def read_segment(
     """Requests of NDJSON files, each line a message or a whole batch, in order of arrival.
 
     gzip is recognised by content. A line travels as it was recorded, so that an event which its
-    ingest refuses is refused with its own bytes. Arrival is `receivedAt`, else `sentAt`, else the
+    ingest refuses is refused with its own bytes; messages of one moment share a request. Arrival is `receivedAt`, else `sentAt`, else the
     message's time (of a batch: its latest). A line that names its `source`, as those of `export`
     do, travels with that source's write key. Memory is bounded by about three times `sort_bytes`.
     Raises OSError where a file can't be opened.
     """
     report = Report() if report is None else report
     arrivals = _arrivals(paths, report)
-    for at, _, source, body in _sorted(arrivals, sort_bytes):
-        yield Request(at, "/v1/batch", body, headers_of(source), source)
+    for (at, source), together in groupby(_sorted(arrivals, sort_bytes), key=lambda one: (one[0], one[2])):
+        for body in _bodies(together):
+            yield Request(at, "/v1/batch", body, headers_of(source), source)
+
+
+def _bodies(arrivals: Iterable[Arrival]) -> Iterator[bytes]:
+    """The bodies of requests: a batch is one; messages that arrived at one moment, and were sent at one, share one."""
+    held: list[bytes] = []
+    size, stamp = 0, NO_STAMP
+    for _, _, _, sent_at, line in arrivals:
+        full = size + len(line) > MAX_TOGETHER_BYTES or len(held) == MAX_TOGETHER
+        if held and (sent_at != stamp or full):
+            yield _batch(held, stamp)
+            held, size = [], 0
+        if sent_at == NO_STAMP:
+            yield line
+            continue
+        held.append(line)
+        size, stamp = size + len(line), sent_at
+    if held:
+        yield _batch(held, stamp)
+
+
+def _batch(lines: Sequence[bytes], sent_at: int) -> bytes:
+    return b'{"batch":[' + b",".join(lines) + b'],"sentAt":"' + iso(sent_at).encode() + b'"}'
 
 
 def _arrivals(paths: Iterable[Path], report: Report) -> Iterator[Arrival]:
@@ -119,11 +146,11 @@ def _arrivals(paths: Iterable[Path], report: Report) -> Iterator[Arrival]:
                 continue
             order += 1
             try:
-                at, source, body = _as_request(line.strip())
+                at, source, sent_at = _about(line.strip())
             except ValueError as error:
                 report.reject(path, number, str(error))
             else:
-                yield at, order, source, body
+                yield at, order, source, sent_at, line.strip()
 
 
 def _lines(path: Path, report: Report) -> Iterator[tuple[int, bytes]]:
@@ -160,8 +187,8 @@ def _opened(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
             yield unpacked
 
 
-def _as_request(line: bytes) -> tuple[int, str, bytes]:
-    """Arrival, source and body of a line. Raises ValueError that says what is wrong, not its content."""
+def _about(line: bytes) -> tuple[int, str, int]:
+    """Arrival, source and moment of sending (a batch has its own: NO_STAMP) of a line. Raises ValueError that says what is wrong, not its content."""
     try:
         read = json.loads(line)
     except (ValueError, RecursionError):
@@ -179,10 +206,9 @@ def _as_request(line: bytes) -> tuple[int, str, bytes]:
         raise ValueError(message)
     source = _source(read.get("source"))
     if isinstance(batch, list):
-        return at, source, line
+        return at, source, NO_STAMP
     sent_at = _moment(read.get("sentAt"))
-    stamp = iso(at if sent_at is None else sent_at).encode()
-    return at, source, b'{"batch":[' + line + b'],"sentAt":"' + stamp + b'"}'
+    return at, source, at if sent_at is None else sent_at
 
 
 def _source(named: object) -> str:
@@ -223,7 +249,7 @@ def _sorted(arrivals: Iterable[Arrival], sort_bytes: int) -> Iterator[Arrival]:
         size = 0
         for arrival in arrivals:
             held.append(arrival)
-            size += len(arrival[3])
+            size += len(arrival[4])
             if size >= sort_bytes:
                 run = files.enter_context(tempfile.TemporaryFile())
                 runs.append(_spilled(sorted(held), run))
@@ -232,16 +258,16 @@ def _sorted(arrivals: Iterable[Arrival], sort_bytes: int) -> Iterator[Arrival]:
 
 
 def _spilled(held: Iterable[Arrival], run: BinaryIO) -> Iterator[Arrival]:
-    for at, order, source, body in held:
-        run.write(b"%d %d %b %b\n" % (at, order, quote(source).encode(), body))
+    for at, order, source, sent_at, line in held:
+        run.write(b"%d %d %b %d %b\n" % (at, order, quote(source).encode(), sent_at, line))
     run.seek(0)
     return _read_back(run)
 
 
 def _read_back(run: BinaryIO) -> Iterator[Arrival]:
     for line in run:
-        at, order, source, body = line.rstrip(b"\n").split(b" ", 3)
-        yield int(at), int(order), unquote(source.decode()), body
+        at, order, source, sent_at, own = line.rstrip(b"\n").split(b" ", 4)
+        yield int(at), int(order), unquote(source.decode()), int(sent_at), own
 
 
 @dataclass

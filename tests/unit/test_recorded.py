@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from math import floor
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from infra.local.recorded import Report, RetailReport, read_online_retail, read_segment
-from infra.local.wire import Request
+from infra.local.wire import HEADERS, Request
 from tests.real_data import real_data
 
 RETAIL = "online_retail_to_2011-06.csv.gz"
@@ -33,7 +34,7 @@ def written(path: Path, lines: list[object]) -> Path:
     return path
 
 
-def bodies(requests: list[Request]) -> list[dict[str, Any]]:
+def bodies(requests: Iterable[Request]) -> list[dict[str, Any]]:
     return [json.loads(request.body) for request in requests]
 
 
@@ -90,6 +91,36 @@ def test_gzip_is_recognised_by_content_and_files_are_merged(tmp_path: Path) -> N
     assert [body["batch"][0]["messageId"] for body in bodies(requests)] == ["a", "b"]
 
 
+def test_messages_of_one_moment_share_a_request_of_their_source(tmp_path: Path) -> None:
+    """As they arrived: what `export` takes apart comes in together again. A batch stays as it is."""
+    at, later = "2026-03-06T12:00:01Z", "2026-03-06T12:00:02Z"
+    listed: list[object] = [
+        track("a", receivedAt=at, source="web"),
+        {"batch": [track("b")], "receivedAt": at, "source": "web"},
+        track("c", receivedAt=at, source="web"),
+        track("d", receivedAt=at, source="app"),
+        track("e", receivedAt=later, source="app"),
+        track("f", receivedAt=later, source={"id": "not ours"}),
+        track("g", receivedAt=later, sentAt=at),
+    ]
+    for sort_bytes in (1, 1_000_000):
+        requests = list(read_segment([written(tmp_path / "some.ndjson", listed)], sort_bytes=sort_bytes))
+        got = [(one.source, [each["messageId"] for each in json.loads(one.body)["batch"]]) for one in requests]
+        assert got == [
+            ("web", ["a"]),
+            ("web", ["b"]),
+            ("web", ["c"]),
+            ("app", ["d"]),
+            ("app", ["e"]),
+            ("local", ["f"]),
+            ("local", ["g"]),
+        ]
+        assert [one.headers == HEADERS for one in requests] == [False] * 5 + [True] * 2
+    many: list[object] = [track(str(number), receivedAt=at) for number in range(1_200)]
+    sizes = [len(body["batch"]) for body in bodies(read_segment([written(tmp_path / "many.ndjson", many)]))]
+    assert sizes == [500, 500, 200]
+
+
 def test_broken_lines_are_counted_with_their_place(tmp_path: Path) -> None:
     good = track("a", timestamp="2026-03-06T12:00:01Z")
     path = written(
@@ -97,7 +128,7 @@ def test_broken_lines_are_counted_with_their_place(tmp_path: Path) -> None:
         [good, "{", "", "[1]", track("x"), track("y", timestamp=["now"]), "[" * 100_000, good],
     )
     report = Report()
-    assert len(list(read_segment([path], report))) == 2
+    assert [one["messageId"] for body in bodies(read_segment([path], report)) for one in body["batch"]] == ["a", "a"]
     assert [(broken.file, broken.line, broken.why) for broken in report.listed] == [
         ("broken.ndjson", 2, "not JSON"),
         ("broken.ndjson", 4, "not a JSON object"),
