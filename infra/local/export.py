@@ -8,11 +8,10 @@ from typing import IO, Annotated
 
 import typer
 
-from infra.local import runs
 from infra.local.command import DEFAULT_DATA, DataOption, err, progress, refusing
-from infra.local.exporting import kept
+from infra.local import kept, runs
 from infra.local.exporting.events import event_lines
-from infra.local.exporting.kept import Kept
+from infra.local.kept import Kept
 from infra.local.exporting.writing import CannotWrite, written
 from infra.local.stack import RegionOption, StackError, StackOption
 

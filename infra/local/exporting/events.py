@@ -17,7 +17,7 @@ from aftershow.model.instants import iso
 from aftershow.model.viewers import Head
 from aftershow.rules.archive import messages_in, segment_lines
 from aftershow.services.tracking import UNSUBSCRIBE_LINK
-from infra.local.exporting.kept import Kept
+from infra.local.kept import Kept
 
 # Events that we say ourselves come from this source.
 OWN_SOURCE = "aftershow"

@@ -161,6 +161,11 @@ def write_key(hashed: str) -> Key:
     return Key("catalog", f"write_key#{hashed}")
 
 
+def coverage(source: str) -> Key:
+    """Which signals a source delivers; all sources share a partition, to be listed."""
+    return Key("catalog", "coverage", source)
+
+
 def channel_health(channel: str) -> Key:
     """Whether a channel's provider answers."""
     return Key("catalog", f"channel#{channel}")
