@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from infra.local import playbooks, runs
+from infra.local import export, playbooks, runs
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
 from infra.local.command import (
@@ -35,6 +35,7 @@ from infra.local.command import (
 )
 from infra.local.importing.command import import_file
 from infra.local.learning import commands as learning
+from infra.local.coverage import coverage
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
 from infra.local.stories import story
@@ -51,6 +52,8 @@ app = typer.Typer(
     help="Win back the viewers of a live show who left without ordering. Start with: aftershow demo",
 )
 app.add_typer(playbooks.app, name="playbooks")
+app.add_typer(export.app, name="export")
+app.command()(coverage)
 app.command()(up)
 app.command()(playbooks.stop)
 app.command()(learning.train)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
-from infra.local.command import DEFAULT_DATA, DataOption, err, progress, refusing
 from infra.local import kept, runs
+from infra.local.command import DEFAULT_DATA, DataOption, err, progress, refusing
 from infra.local.exporting.events import event_lines
+from infra.local.exporting.writing import CannotWrite, Out, written
 from infra.local.kept import Kept
-from infra.local.exporting.writing import CannotWrite, written
 from infra.local.stack import RegionOption, StackError, StackOption
 
 FileArgument = Annotated[
@@ -37,14 +37,14 @@ def events(
     stack: StackOption = None,
     region: RegionOption = None,
 ) -> None:
-    """Write every event that came in: NDJSON of Segment messages, each with its batch's context, `receivedAt` and `source`.
+    """Write every event that came in: NDJSON of Segment messages, with context, `receivedAt` and `source`.
 
     Afterwards: aftershow replay FILE --data NEW.db, which ends in the same people, engagements, orders and points.
     Opt-outs by link and addresses that bounced or complained follow as events. Not in it: messages that were sent and
     what became of them, events that were refused (aftershow dead), and events older than the archive keeps them.
     """
 
-    def lines(shop: Kept, out: IO[bytes]) -> Iterator[None]:
+    def lines(shop: Kept, out: Out) -> Iterator[None]:
         for line in event_lines(shop):
             out.write(line + b"\n")
             yield
@@ -52,7 +52,7 @@ def events(
     _export("events", lines, file, data, stack, region)
 
 
-Write = Callable[[Kept, IO[bytes]], Iterator[None]]
+Write = Callable[[Kept, Out], Iterator[None]]
 
 
 def _export(what: str, write: Write, file: Path, data: Path, stack: str | None, region: str | None) -> None:

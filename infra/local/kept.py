@@ -1,4 +1,5 @@
-"""What a shop keeps, read whole for exports and meters: from a local state, or from a stack with a person's own AWS credentials."""
+"""What a shop keeps, read whole for exports and meters: from a local state, or from a stack with a person's own AWS
+credentials."""
 
 from __future__ import annotations
 

@@ -104,10 +104,10 @@ def read_segment(
     """Requests of NDJSON files, each line a message or a whole batch, in order of arrival.
 
     gzip is recognised by content. A line travels as it was recorded, so that an event which its
-    ingest refuses is refused with its own bytes; messages of one moment share a request. Arrival is `receivedAt`, else `sentAt`, else the
-    message's time (of a batch: its latest). A line that names its `source`, as those of `export`
-    do, travels with that source's write key. Memory is bounded by about three times `sort_bytes`.
-    Raises OSError where a file can't be opened.
+    ingest refuses is refused with its own bytes; messages of one moment share a request. Arrival
+    is `receivedAt`, else `sentAt`, else the message's time (of a batch: its latest). A line that
+    names its `source`, as those of `export` do, travels with that source's write key. Memory is
+    bounded by about three times `sort_bytes`. Raises OSError where a file can't be opened.
     """
     report = Report() if report is None else report
     arrivals = _arrivals(paths, report)
@@ -188,7 +188,10 @@ def _opened(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
 
 
 def _about(line: bytes) -> tuple[int, str, int]:
-    """Arrival, source and moment of sending (a batch has its own: NO_STAMP) of a line. Raises ValueError that says what is wrong, not its content."""
+    """Arrival, source and moment of sending (a batch has its own: NO_STAMP) of a line.
+
+    Raises ValueError that says what is wrong, not its content.
+    """
     try:
         read = json.loads(line)
     except (ValueError, RecursionError):
@@ -213,8 +216,10 @@ def _about(line: bytes) -> tuple[int, str, int]:
 
 def _source(named: object) -> str:
     # Segment's own exports have other things under this name: an object is none of ours.
-    usable = isinstance(named, str) and named.isprintable() and ":" not in named
-    return named if usable and 0 < len(named) <= MAX_SOURCE_CHARACTERS else WRITE_KEY
+    if not isinstance(named, str) or not 0 < len(named) <= MAX_SOURCE_CHARACTERS:
+        return WRITE_KEY
+    # Basic auth knows no colon in a user name.
+    return named if named.isprintable() and ":" not in named else WRITE_KEY
 
 
 def _arrival(messages: Sequence[object]) -> int | None:

@@ -74,11 +74,17 @@ def _of_engagement(records: Records, engagement: Engagement) -> Iterator[StoryLi
         yield StoryLine(line.at, "added", line.quantity, line.name or "")
     counts = engagement.counts()
     asked = [Because(kind.name.lower(), counts[kind]) for kind in counts if kind >= Kind.ASKED_PRICE]
-    minutes = (engagement.watch_seconds or 0) // 60
-    watched = (Because("watched_minutes", minutes),) if minutes else ()
-    yield StoryLine(engagement.last_at, "last_seen", because=(*watched, *asked))
+    yield StoryLine(engagement.last_at, "last_seen", because=(_watched(engagement.watch_seconds), *asked))
     if show is not None and show.closed_at is not None:
         yield StoryLine(show.closed_at, "show_ended", detail=title)
+
+
+def _watched(seconds: int | None) -> Because:
+    """How long she watched; what was not observed is unknown, and some seconds are not zero minutes."""
+    if seconds is None:
+        return Because("watch_unknown")
+    minutes = seconds // 60
+    return Because("watched_minutes", minutes) if minutes else Because("watched_briefly")
 
 
 def _of_head(human: Human) -> Iterator[StoryLine]:

@@ -37,6 +37,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "cold": ("cold", "兴趣淡"),
     # What the intent was read from.
     "watched_minutes": ("watched {n} min", "看了 {n} 分钟"),
+    "watched_briefly": ("watched less than a minute", "看了不到 1 分钟"),
+    "watch_unknown": ("watch time unknown", "观看时长未知"),
     "in_cart": ("{n} in the cart", "购物车 {n} 种"),
     "taken_out": ("took out of the cart", "移出购物车"),
     "checkout_started": ("began to check out", "开始结账"),

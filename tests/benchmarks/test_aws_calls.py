@@ -25,7 +25,13 @@ WRITE_UNIT_BYTES = 1024
 def shop() -> Iterator[MotoShop]:
     with moto_shop() as opened:
         track(opened, "Live Show Started", user="crew", host_id="h1", title="春茶", replay_url="https://shop.example/r")
-        track(opened, "Live Liked", user="crew")
+        # What a source delivers is noted once a day: not by what is counted here.
+        send(opened, {**message("x", "crew"), "type": "identify", "anonymousId": "crew-device"})
+        for event in ("Live Liked", "Product Added", "Checkout Started", "Live Comment Sent", "Live Show Ended"):
+            track(opened, event, user="crew")
+        track(opened, "Message Consent Updated", user="crew", purpose="marketing", state="granted")
+        track(opened, "Order Completed", user="crew", order_id="o0", total=1)
+        track(opened, "Order Refunded", user="crew", order_id="o0", total=1)
         opened.settle()
         yield opened
 

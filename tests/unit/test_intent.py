@@ -39,7 +39,7 @@ def test_longer_watching_never_lowers_it(one: int, other: int) -> None:
 def test_unknown_watch_time_is_no_reason() -> None:
     assert score(engagement([Kind.LIKED])).reasons == score(engagement([Kind.LIKED], left_seconds=None)).reasons
     assert "watched_minutes" not in [reason.code for reason in score(engagement([Kind.LIKED])).reasons]
-    assert [reason.code for reason in score(engagement([], left_seconds=0)).reasons] == ["watched_minutes"]
+    assert [reason.code for reason in score(engagement([], left_seconds=0)).reasons] == ["watched_briefly"]
 
 
 def test_a_cart_warms_and_an_emptied_one_cools() -> None:

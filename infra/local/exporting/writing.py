@@ -1,4 +1,4 @@
-"""Where an export goes: a file that is there whole or not at all, gzip where its name ends in .gz, or standard output."""
+"""Where an export goes: standard output, or a file that is there whole or not at all; gzip if its name ends in .gz."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 STDOUT = "-"
+
+
+class Out(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take all of them."""
 
 
 class CannotWrite(Exception):
@@ -19,7 +26,7 @@ class CannotWrite(Exception):
 
 
 @contextmanager
-def written(file: str) -> Iterator[IO[bytes]]:
+def written(file: str) -> Iterator[Out]:
     """Bytes for a file; it takes the place of an older one only when the block has ended well. Raises CannotWrite.
 
     It can be read by its owner alone: what goes in there is personal.
@@ -44,9 +51,8 @@ def written(file: str) -> Iterator[IO[bytes]]:
                 yield raw
             raw.flush()
             os.fsync(raw.fileno())
-        os.replace(name, path)
+        Path(name).replace(path)
     except OSError as error:
         raise CannotWrite(f"{file} can't be written: {error.strerror}") from error
     finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+        Path(name).unlink(missing_ok=True)

@@ -46,6 +46,7 @@ SIGNALS: Mapping[str, tuple[str, ...]] = {
     "shares": ("Live Shared", "Product Shared"),
     "gifts": ("Live Gift Sent",),
     "follows": ("Live Followed", "Live Unfollowed"),
+    "fan_clubs": ("Live Fan Club Joined",),
     "polls": ("Live Poll Voted", "Live Question Answered"),
     "reservations": ("Live Show Reserved",),
     "replays": ("Live Replay Watched",),
@@ -84,10 +85,19 @@ _OF_KIND: Mapping[Kind, str] = {
     Kind.WISHED: "wishes",
     Kind.POLLED: "polls",
     Kind.GIFTED: "gifts",
+    Kind.FOLLOWED: "fan_clubs",
     Kind.REPLAY_WATCHED: "replays",
     Kind.RESERVED: "reservations",
     Kind.ANSWERED: "polls",
 }
+_OF_FACT: Mapping[type, str] = {
+    Aliased: "identities",
+    Consented: "consents",
+    AddressSuppressed: "suppressions",
+    Followed: "follows",
+    Ordered: "orders",
+}
+_SHOW_TIMES = frozenset({"starts_at", "ends_at", "started_at", "ended_at"})
 
 
 def signals_of(event: Event) -> Iterator[str]:
@@ -110,29 +120,16 @@ def signals_of(event: Event) -> Iterator[str]:
 
 
 def _facts(event: Event) -> Iterator[str]:
-    match event.meaning:
-        case Identified(traits):
-            if traits.keys() & {"email", "phone"}:
-                yield "addresses"
-            if "zone" in traits:
-                yield "zones"
-        case Aliased():
-            yield "identities"
-        case Consented():
-            yield "consents"
-        case AddressSuppressed():
-            yield "suppressions"
-        case Followed():
-            yield "follows"
-        case Ordered():
-            yield "orders"
-        case Amended(what="update"):
-            yield "order_updates"
-        case Amended():
-            yield "refunds"
-        case ShowNews(fields):
-            if fields.keys() & {"starts_at", "ends_at", "started_at", "ended_at"}:
-                yield "show_times"
+    meaning = event.meaning
+    if isinstance(meaning, Identified):
+        yield from ["addresses"] if meaning.traits.keys() & {"email", "phone"} else []
+        yield from ["zones"] if "zone" in meaning.traits else []
+    elif isinstance(meaning, Amended):
+        yield "order_updates" if meaning.what == "update" else "refunds"
+    elif isinstance(meaning, ShowNews):
+        yield from ["show_times"] if meaning.fields.keys() & _SHOW_TIMES else []
+    elif type(meaning) in _OF_FACT:
+        yield _OF_FACT[type(meaning)]
 
 
 def observed(source: str, events: Iterable[Event]) -> Coverage:

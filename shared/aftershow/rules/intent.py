@@ -77,7 +77,7 @@ def temperature(intent: int) -> Temperature:
     return "hot" if intent >= HOT_FROM else "considering" if intent >= CONSIDERING_FROM else "cold"
 
 
-def _terms(engagement: Engagement) -> Iterator[tuple[str, int, float]]:
+def _terms(engagement: Engagement) -> Iterator[tuple[str, int | None, float]]:
     counts = engagement.counts()
     for kind, (code, weight, most) in _WEIGHTS.items():
         if kind in counts:
@@ -89,4 +89,6 @@ def _terms(engagement: Engagement) -> Iterator[tuple[str, int, float]]:
     seconds = engagement.watch_seconds
     if seconds is not None:
         minutes = seconds / 60
-        yield "watched_minutes", int(minutes), WATCH_WEIGHT * math.log2(max(min(minutes, MAX_MINUTES), 0.5))
+        weight = WATCH_WEIGHT * math.log2(max(min(minutes, MAX_MINUTES), 0.5))
+        # Seconds are not zero minutes.
+        yield ("watched_minutes", int(minutes), weight) if minutes >= 1 else ("watched_briefly", None, weight)

@@ -18,7 +18,7 @@ def note(ports: Ports, source: str, events: Iterable[Event]) -> None:
     days only widen; a lost race is left to the source's next events."""
     name, new = f"coverage/{source}", observed(source, events)
     _, known = ports.memory.get(name, (0, None))
-    if isinstance(known, Coverage) and united(known, new) == known:
+    if not new.signals or (isinstance(known, Coverage) and united(known, new) == known):
         return
     key = keys.coverage(source)
 

@@ -6,7 +6,7 @@ that viewer alone; what can't be settled, or doesn't fit in the time, goes back 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -32,7 +32,7 @@ from aftershow.rules.segment import (
     Unreadable,
     read_event,
 )
-from aftershow.services import catalog, dead_letters, shows, suppressing
+from aftershow.services import catalog, coverage, dead_letters, shows, suppressing
 from aftershow.services.messages import Busy, Received, settle
 
 # One commit takes 100 items; an event brings at most two of them (order and engagement), heads take a few more.
@@ -69,6 +69,12 @@ class Intake:
     events: int
     dead: int
 
+    def read(self) -> Iterator[Event]:
+        """All of them."""
+        yield from self.news
+        for unit in self.units:
+            yield from unit.events
+
 
 @dataclass(slots=True)
 class Tally:
@@ -98,6 +104,7 @@ def score(message: Received, ports: Ports, *, remaining_seconds: float) -> None:
     late = _commit_units(ports, intake, tally, stop_at)
     if late:
         _give_back(ports, message, packed, intake, late)
+    coverage.note(ports, packed.source, intake.read())
     given_back = sum(len(unit.events) for unit in late)
     ports.log.info(
         "scored",
