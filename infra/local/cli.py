@@ -33,9 +33,9 @@ from infra.local.command import (
     refuse,
     refusing,
 )
+from infra.local.coverage import coverage
 from infra.local.importing.command import import_file
 from infra.local.learning import commands as learning
-from infra.local.coverage import coverage
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
 from infra.local.stories import story

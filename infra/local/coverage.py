@@ -13,8 +13,10 @@ from rich.table import Table
 
 from aftershow.model.coverage import Coverage
 from aftershow.model.instants import DAY, iso
+from aftershow.model.launches import Launch
 from aftershow.model.playbooks import Playbook
 from aftershow.rules.coverage import SCORES, SIGNALS, Trust, need_of, of_shop, trust
+from aftershow.rules.launching import launched
 from aftershow.services.dead_letters import DeadLetter
 from infra.local import kept, runs
 from infra.local.command import (
@@ -43,7 +45,7 @@ class Meter:
     unusable: Counter[tuple[str, str]]
     scores: tuple[Trust, ...]
     playbooks: tuple[Trust, ...]
-    # Playbooks that run on something that nobody delivers.
+    # Approved playbooks that need something that nobody delivers.
     blind: tuple[str, ...]
 
 
@@ -53,13 +55,15 @@ def read(shop: Kept) -> Meter:
     seen = of_shop(sources)
     listed_playbooks = sorted(shop.all("catalog", Playbook, "playbooks"), key=lambda one: one.id)
     judged = {playbook.id: trust(need_of(playbook), seen) for playbook in listed_playbooks}
+    launches = {one.playbook: one for one in shop.all("catalog", Launch, "launches")}
+    running = [one.id for one in listed_playbooks if launched(one, launches.get(one.id)).off is None]
     letters = (letter for letter in shop.all("dead_letters", DeadLetter) if letter.reason)
     return Meter(
         sources=sources,
         unusable=Counter((letter.source, letter.reason) for letter in letters),
         scores=tuple(trust(need, seen) for need in SCORES),
         playbooks=tuple(judged.values()),
-        blind=tuple(one.id for one in listed_playbooks if not one.stopped and judged[one.id].verdict == "unknown"),
+        blind=tuple(name for name in running if judged[name].verdict == "unknown"),
     )
 
 
@@ -143,8 +147,8 @@ def coverage(
     """Tell which signals each source delivers, since when, which events can't be used, and what can be trusted.
 
     A score or playbook is trusted where everything that it is read from comes in, partly where something that would
-    make it better doesn't, unknown where something that it needs was never observed. Exit code 1: a playbook that is
-    not stopped is unknown. To hear more, send the events that --json lists by signal.
+    make it better doesn't, unknown where something that it needs was never observed. Exit code 1: an approved playbook
+    is unknown. To hear more, send the events that --json lists by signal.
     """
     check_writable(json_file)
     with refusing(runs.CannotRun, StackError), kept.opened(data, stack, region) as shop:

@@ -127,7 +127,7 @@ def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress) -> 
             sent[0] += 1
             last[0] = request.at
             if request.source not in sources:
-                catalog.know_source(run.host.store, request.source)
+                catalog.new_write_key(run.host.store, request.source, request.source)
                 sources.add(request.source)
             yield request
 

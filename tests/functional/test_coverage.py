@@ -11,9 +11,8 @@ from typer.testing import CliRunner
 
 from aftershow.model.coverage import Coverage
 from aftershow.model.instants import DAY, MINUTE
-from aftershow.model.playbooks import Playbook
 from aftershow.ports import keys
-from aftershow.ports.store import Put
+from aftershow.services.launching import Signature, stop
 from infra.local import catalog, coverage, kept, runs
 from infra.local.cli import app
 from infra.local.coverage import meter_json
@@ -50,7 +49,7 @@ def verdicts(told: dict[str, Any], what: str = "playbooks") -> dict[str, str]:
 
 
 def test_each_source_has_its_own_signals(shop: Shop) -> None:
-    catalog.know_source(shop.host.store, "douyin")
+    catalog.new_write_key(shop.host.store, "douyin", "douyin")
     shop.hears(LAN.enters(SHOW, STARTS), LAN.watches(SHOW, STARTS, 1), LAN.fills_cart(SHOW, STARTS + 2 * MINUTE))
     like = {"type": "track", "event": "Live Liked", "anonymousId": "x", "timestamp": iso(STARTS - 3 * DAY)}
     shop.calls("POST", "/v1/batch", headers_of("douyin"), json.dumps({"batch": [like]}).encode())
@@ -132,10 +131,8 @@ def test_a_blind_playbook_is_something_wrong(tmp_path: Path) -> None:
     ran = runner.invoke(app, ["coverage", "--data", str(data)])
     assert ran.exit_code == 1
     assert "no source delivers orders" in " ".join(ran.stdout.split())
-    for item in run.records().items("catalog"):
-        if item.key.pk == "playbooks":
-            stopped = Playbook.read(item.body).model_copy(update={"stopped": True})
-            run.host.store.commit([Put(item.key, stopped.body(), item.version)])
+    for playbook in run.records().playbooks:
+        stop(run.host.store, playbook.id, Signature("mei", run.host.now, "a test"))
     run.close()
     assert runner.invoke(app, ["coverage", "--data", str(data)]).exit_code == 0
 
