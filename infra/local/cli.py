@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from infra.local import export, playbooks, runs
+from infra.local import dead, export, playbooks, runs
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
 from infra.local.command import (
@@ -54,6 +54,7 @@ app = typer.Typer(
 app.add_typer(playbooks.app, name="playbooks")
 app.add_typer(export.app, name="export")
 app.command()(coverage)
+app.add_typer(dead.app, name="dead")
 app.command()(up)
 app.command()(playbooks.stop)
 app.command()(learning.train)

@@ -212,6 +212,11 @@ def going_on(
     return run
 
 
+def is_a_shops(data: Path) -> bool:
+    """Whether the file is a shop's own, so that it goes on in real time."""
+    return data.is_file() and _made_by(data) == _SHOP
+
+
 def _kept_parameters(state: EmbeddedState) -> dict[str, str]:
     kept = {name: state.note(f"parameter {name}") for name in (state.note("parameters") or "").split(",") if name}
     return {name: value for name, value in kept.items() if value is not None}

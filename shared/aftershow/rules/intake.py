@@ -100,10 +100,12 @@ _contexts = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that is not taken: its bytes as they came, and why."""
+    """An event that is not taken: its bytes as they came, and why. `kind`: the path that it came by, where that alone
+    says its type."""
 
     raw: bytes
     reason: str
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -220,7 +222,7 @@ def _nothing(value: object) -> None:
 def _judge_event(intake: Intake, kind: str | None, raw: bytes, now: int) -> None:
     reason = admit(intake, kind, raw, now)
     if reason:
-        intake.rejected.append(Rejected(raw, reason))
+        intake.rejected.append(Rejected(raw, reason, kind or ""))
 
 
 def admit(intake: Intake, kind: str | None, raw: bytes, now: int) -> str | None:
@@ -367,12 +369,12 @@ def _kept(rejected: Rejected) -> list[str]:
     """The original bytes as text, or in base64 where they are no text that travels."""
     # Written as JSON, a control character takes six bytes.
     if _travels(rejected.raw) and not _CONTROLS.search(rejected.raw):
-        return [rejected.reason, rejected.raw.decode()]
-    return [rejected.reason, b64encode(rejected.raw).decode(), "base64"]
+        return [rejected.reason, rejected.raw.decode(), "", rejected.kind]
+    return [rejected.reason, b64encode(rejected.raw).decode(), "base64", rejected.kind]
 
 
-def _original(reason: str, text: str, encoding: str = "") -> Rejected:
-    return Rejected(b64decode(text) if encoding else text.encode(), reason)
+def _original(reason: str, text: str, encoding: str = "", kind: str = "") -> Rejected:
+    return Rejected(b64decode(text) if encoding else text.encode(), reason, kind)
 
 
 def _with_rejected(head: bytes, group: list[bytes], size: int, refused: list[bytes]) -> Iterator[str]:

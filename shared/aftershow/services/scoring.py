@@ -95,7 +95,8 @@ def score(message: Received, ports: Ports, *, remaining_seconds: float) -> None:
     intake = _read(ports, packed.events, packed.context, packed.received_at, packed.source)
     tally = Tally(dead=intake.dead)
     for rejected in packed.rejected:
-        tally.dead += dead_letters.file(ports, rejected.raw, rejected.reason, packed.source, packed.received_at)
+        came = dead_letters.Came(rejected.kind, packed.source, packed.received_at, packed.context)
+        tally.dead += dead_letters.file(ports, rejected.raw, rejected.reason, came)
     for event in intake.news:
         learn = suppressing.learn if isinstance(event.meaning, AddressSuppressed) else shows.learn
         tally.duplicates += not learn(ports, event)
@@ -150,7 +151,8 @@ def _read(
         try:
             event = read_event(kind, raw, context, received_at, shop)
         except Unreadable as unreadable:
-            intake.dead += dead_letters.file(ports, raw, str(unreadable), source, received_at)
+            came = dead_letters.Came(kind, source, received_at, context)
+            intake.dead += dead_letters.file(ports, raw, str(unreadable), came)
             continue
         intake.raws[id(event)] = Raw(kind, raw, source)
         if isinstance(event.meaning, (ShowNews, AddressSuppressed)):
@@ -196,7 +198,8 @@ def _commit_units(ports: Ports, intake: Intake, tally: Tally, stop_at: int) -> l
         tally.duplicates += outcome.duplicates
         for event, reason in outcome.dead:
             kept = intake.raws[id(event)]
-            tally.dead += dead_letters.file(ports, kept.raw, reason, kept.source, ports.now())
+            came = dead_letters.Came(kept.kind, kept.source, ports.now(), {})
+            tally.dead += dead_letters.file(ports, kept.raw, reason, came)
     return late
 
 
