@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aftershow.model.engagements import Engagement, Kind
 from aftershow.model.ids import viewer_id
@@ -28,6 +30,7 @@ from infra.local.embedded import EmbeddedState
 from infra.local.faults import Fault, Faults
 from infra.local.gateway import HttpReply
 from infra.local.host import LocalHost
+from tests.unit.samples import examples
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 SHARED = TEMPLATE.parent / "shared"
@@ -433,16 +436,45 @@ def test_what_was_refused_can_be_judged_anew_and_is_refused_for_the_same_reason(
         assert judged is not None
         assert [one.reason for one in judged.intake.rejected] == [reason]
         assert [one.raw for one in judged.intake.rejected] == [original]
+    # Without their own moments they are taken.
+    late = [original for reason, _, original in letters if "days old" in reason]
+    undated = [judged_again(original, START, undated=True) for original in late]
+    assert [one.reasons for one in undated if one] == [("",)] * 3
     # Twenty-five years ago they would have been taken.
     then = parse_instant("2001-01-01T00:00:00Z")
-    taken = [judged_again(original, then) for reason, _, original in letters if "days old" in reason]
+    taken = [judged_again(original, then) for original in late]
     assert [one.intake.size for one in taken if one] == [1, 1, 1]
     assert [one.intake.rejected for one in taken if one and one.intake.behaviour] == [[], []]
+
+
+def test_an_event_is_judged_anew_whatever_is_wrong_with_its_endpoint() -> None:
+    kept = json.dumps(put_events({"Address": 5}, e1=pinpoint_event())).encode()
+    judged = judged_again(kept, START)
+    assert judged is not None
+    assert (judged.reasons, len(judged.intake.behaviour)) == (("",), 1)
 
 
 @pytest.mark.parametrize("kept", [b"", b"5", b"{", b'{"type":"track","event":"Live Liked"}', b"[" * 9_999])
 def test_what_segments_wire_left_is_none_of_these(kept: bytes) -> None:
     assert judged_again(kept, START) is None
+
+
+NAMES = st.sampled_from(
+    ["BatchItem", "Item", "specversion", "id", "source", "x-msg-type", "x-roomid", "message", "data"]
+)
+ANYTHING = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@examples(200)
+@given(st.dictionaries(NAMES, ANYTHING, max_size=5))
+def test_whatever_was_kept_can_be_looked_at(kept: dict[str, object]) -> None:
+    """A dead letter holds what somebody sent: nothing in it may break the look at it."""
+    judged = judged_again(json.dumps(kept).encode(), START)
+    assert judged is None or judged.intake.size >= 0
 
 
 def test_only_the_wire_that_comes_is_imported() -> None:

@@ -16,7 +16,8 @@ import msgspec
 
 from aftershow.model.ids import digest
 from aftershow.model.instants import MINUTE, SECOND, iso
-from aftershow.model.json_text import read_json
+from aftershow.model.json_text import BrokenJson, read_json
+from aftershow.rules.intake import RequestRefused
 from aftershow.rules.wires import Translated, Unusable, body_of, check_number, items, read_object, whole
 
 SOURCE = "douyin"
@@ -66,8 +67,12 @@ def read(headers: Mapping[str, str], body: bytes) -> list[Translated]:
 
 def read_kept(kept: Mapping[str, bytes]) -> list[Translated]:
     """A message that was kept with its headers, by their names. Raises RequestRefused."""
-    headers = {name: read_json(kept[name]) for name in _ABOUT}
-    return read(headers, b"[" + kept["message"] + b"]")
+    try:
+        headers = {name: read_json(kept[name]) for name in _ABOUT}
+        message = kept["message"]
+    except (KeyError, BrokenJson):
+        raise RequestRefused("this is no message that was kept with its headers") from None
+    return read({name: str(value) for name, value in headers.items()}, b"[" + message + b"]")
 
 
 def _translated(kind: str, room: str, sent: int | None, text: bytes, original: bytes) -> Translated:

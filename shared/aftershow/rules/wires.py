@@ -52,6 +52,11 @@ class Translated:
     messages: tuple[Mapping[str, Any], ...] = ()
     reason: str = ""
 
+    def undated(self) -> Translated:
+        """The same without a moment of its own."""
+        bare = tuple({name: value for name, value in one.items() if name != "timestamp"} for one in self.messages)
+        return Translated(self.original, bare, self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from aftershow.ports.ports import Ports
 from aftershow.rules.intake import MAX_BATCH_BYTES, RequestRefused
-from aftershow.rules.wires import Judged, judge, parts
+from aftershow.rules.wires import Judged, Translated, judge, parts
 from aftershow.services.catalog import knows_write_key
 from aftershow.services.ingesting import (
     Reply,
@@ -60,26 +60,36 @@ def receive(request: Request, ports: Ports) -> Reply:
         return refused.reply
 
 
-def judged_again(kept: bytes, now: int) -> Judged | None:
+def judged_again(kept: bytes, now: int, *, undated: bool = False) -> Judged | None:
     """A dead letter of one of these wires, translated and judged anew; None where it is none of theirs.
 
-    Each is kept as a request of its wire with one thing in it, which says by its names which one it is.
+    Each is kept as a request of its wire with one thing in it, which says by its names which one it is. `undated`:
+    without its own moment, so that the moment of receipt counts.
     """
+    try:
+        things = _kept(kept, now)
+    except RequestRefused:
+        return None
+    if things is None:
+        return None
+    return judge([thing.undated() for thing in things] if undated else things, now)
+
+
+def _kept(kept: bytes, now: int) -> list[Translated] | None:
     from aftershow.rules import cloudevents, douyin, pinpoint
 
-    try:
-        named = parts(kept)
-        if "BatchItem" in named:
-            # A refused event comes with its endpoint, which was judged for itself: to say it again does no harm.
-            return judge([thing.translated for thing in pinpoint.read_events(kept, now)], now)
-        if "Item" in named:
-            return judge([thing.translated for thing in pinpoint.read_endpoints(kept, now)], now)
-        if "x-msg-type" in named:
-            return judge(douyin.read_kept(named), now)
-        if "specversion" in named:
-            return judge(cloudevents.read({"content-type": f"{cloudevents.STRUCTURED}+json"}, kept), now)
-    except RequestRefused:
-        pass
+    named = parts(kept)
+    if "BatchItem" in named:
+        things = pinpoint.read_events(kept, now)
+        # An event is kept with its endpoint, which was judged for itself.
+        events = [thing for thing in things if thing.event is not None]
+        return [thing.translated for thing in events or things]
+    if "Item" in named:
+        return [thing.translated for thing in pinpoint.read_endpoints(kept, now)]
+    if "x-msg-type" in named:
+        return douyin.read_kept(named)
+    if "specversion" in named:
+        return cloudevents.read({"content-type": f"{cloudevents.STRUCTURED}+json"}, kept)
     return None
 
 
