@@ -19,8 +19,8 @@ from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head
 from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
+from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
-from aftershow.rules.viewing import lead
 from aftershow.services import launching
 from aftershow.services.recounting import Recount, recount
 from infra.local.host import LocalHost

@@ -11,8 +11,8 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.reminders import Reminder
 from aftershow.rules.intent import score
+from aftershow.rules.merging import lead
 from aftershow.rules.planning import EXPIRED, LeftAlone, address_of, attributed_show, choose_channel, plan
-from aftershow.rules.viewing import lead
 from infra.local.books import entry_json, ledger, points_json
 from infra.local.records import Human, Records
 from infra.local.report import STORY_LINES

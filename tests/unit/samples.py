@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -12,10 +13,11 @@ from aftershow.model.instants import DAY, HOUR, iso, parse_instant
 from aftershow.model.playbooks import PlannedStep, Playbook
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
-from aftershow.model.viewers import Consent, Head
+from aftershow.model.viewers import Bond, Consent, Head
+from aftershow.rules.merging import People
 from aftershow.rules.segment import Defaults, Event, read_event
 
-SHOP = Defaults(currency="CNY")
+SHOP = Defaults(currency="CNY", trusted=True)
 # A Wednesday, 20:00 in Shanghai: the show begins.
 START = parse_instant("2026-03-04T12:00:00Z")
 SHOW_ENDS = START + 2 * HOUR
@@ -85,3 +87,16 @@ def playbook(**more: Any) -> Playbook:
         "channels": ("email",), "deadline": 10 * DAY, "steps": steps,
     }  # fmt: skip
     return Playbook(**{**facts, **more})
+
+
+def joined(*heads: Head) -> People:
+    """These heads, of whom each was said to be the same person as the next."""
+    people = People({head.viewer: head for head in heads})
+    for one, other in pairwise(heads):
+        people.bind(Bond(kind="stated", one=one.viewer, other=other.viewer, at=START))
+    return people
+
+
+def merged(*heads: Head) -> Head:
+    """The person that these heads are, joined one after the other."""
+    return joined(*heads).leading(heads[0].viewer)

@@ -21,8 +21,7 @@ from aftershow.rules.launching import (
     share_text,
     stopped,
 )
-from aftershow.rules.people import merge
-from tests.unit.samples import START, playbook
+from tests.unit.samples import START, merged, playbook
 
 WRITTEN = playbook(author="Lan", texts="t1")
 SHARES = st.integers(1, WHOLE)
@@ -105,9 +104,7 @@ def test_whoever_is_in_stays_in_when_users_turn_out_to_be_one(names: list[str], 
     one, *others = (Head(viewer=name) for name in order)
     for other in others:
         were_in = [head for head in (one, other) if head.viewer[0] == "u" and in_share("hot", head, share)]
-        merged = merge(one, other)
-        assert merged is not None
-        one = merged[0]
+        one = merged(one, other)
         if were_in:
             assert in_share("hot", one, share)
     users = [name for name in names if name[0] == "u"]

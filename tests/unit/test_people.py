@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from functools import partial
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -15,13 +17,15 @@ from aftershow.model.viewers import (
     MAX_RECENT_ORDERS,
     MAX_RING,
     Address,
+    Bond,
     Consent,
     Head,
     Send,
     Suppression,
 )
-from aftershow.rules.people import learn, may_be_written, merge, ring, survivor, with_consent, with_order
-from tests.unit.samples import START, examples, granted, said, tracked, withdrawn
+from aftershow.rules.merging import People
+from aftershow.rules.people import learn, may_be_written, ring, told, with_consent, with_order
+from tests.unit.samples import START, examples, granted, joined, merged, said, tracked, withdrawn
 
 VIEWERS = ["u1", "u2", "a1", "a2", "a3"]
 SCOPES = ["marketing:all", "marketing:email", "marketing:sms", "service:all"]
@@ -41,14 +45,12 @@ def consents(draw: st.DrawFn) -> tuple[str, str, Consent]:
 
 
 def _whole(heads: dict[str, Head], chance: random.Random) -> Head:
-    """All heads merged into one person, pair by pair in any order."""
-    people = list(heads.values())
-    while len(people) > 1:
-        chance.shuffle(people)
-        merged = merge(people.pop(), people.pop())
-        assert merged is not None
-        people.append(merged[0])
-    return people[0]
+    """All heads merged into one person, by the same words in any order."""
+    people = People(dict(heads))
+    bonds = [Bond(kind="stated", one=one, other=other, at=START) for one, other in pairwise(VIEWERS)]
+    for bond in chance.sample(bonds, len(bonds)):
+        people.bind(bond)
+    return people.leading(VIEWERS[0])
 
 
 def _with_all(statements: list[tuple[str, str, Consent]], chance: random.Random, *, merged_first: bool) -> Head:
@@ -60,7 +62,7 @@ def _with_all(statements: list[tuple[str, str, Consent]], chance: random.Random,
         return _whole(heads, chance)
     person = _whole(heads, chance)
     for origin, scope, statement in statements:
-        person = with_consent(person, origin, scope, statement)
+        person = told(person, origin, partial(with_consent, origin=origin, scope=scope, said=statement))
     return person
 
 
@@ -124,10 +126,9 @@ def test_without_a_record_there_is_no_marketing() -> None:
 def test_a_merge_never_loosens() -> None:
     allowed = Head(viewer="u1", consent={"marketing:all": {"u1": granted(START + 9)}})
     refused = Head(viewer="a1", consent={"marketing:email": {"a1": withdrawn(START)}})
-    merged = merge(allowed, refused)
-    assert merged is not None
-    assert not may_be_written(merged[0], "marketing", "email")
-    assert may_be_written(merged[0], "marketing", "sms")
+    person = merged(allowed, refused)
+    assert not may_be_written(person, "marketing", "email")
+    assert may_be_written(person, "marketing", "sms")
 
 
 def test_at_one_moment_the_withdrawal_counts() -> None:
@@ -145,11 +146,9 @@ def test_at_one_moment_the_withdrawal_counts() -> None:
 def test_a_known_user_survives_and_the_other_becomes_a_pointer() -> None:
     anonymous, user = Head(viewer="a1"), Head(viewer="u1")
     for one, other in ((anonymous, user), (user, anonymous)):
-        assert survivor(one, other) == (user, anonymous)
-        merged = merge(one, other)
-        assert merged is not None
-        assert merged[0].members == ("a1",)
-        assert merged[1] == anonymous.model_copy(update={"merged_into": "u1"})
+        heads = joined(one, other).heads
+        assert heads["u1"].members == ("a1",)
+        assert heads["a1"] == anonymous.model_copy(update={"merged_into": "u1"})
 
 
 @examples(30)
@@ -181,18 +180,24 @@ def test_rings_unite_in_any_order_and_keep_the_newest(moments: list[int], chance
 
 
 def test_erased_stays_erased_through_a_merge() -> None:
-    merged = merge(Head(viewer="u1"), Head(viewer="a1", erased_at=START))
-    assert merged is not None
-    assert merged[0].erased_at == START
+    assert merged(Head(viewer="u1"), Head(viewer="a1", erased_at=START)).erased_at == START
 
 
 def test_more_than_a_handful_of_identities_is_refused() -> None:
-    person = Head(viewer="u1", members=tuple(f"a{number:02d}" for number in range(MAX_MEMBERS)))
-    assert merge(person, Head(viewer="z")) is None
-    assert merge(Head(viewer="z"), person) is None
-    two = Head(viewer="u0", members=tuple(f"b{number}" for number in range(MAX_MEMBERS // 2)))
-    three = Head(viewer="u2", members=tuple(f"c{number}" for number in range(MAX_MEMBERS // 2)))
-    assert merge(two, three) is None
+    for first in (0, 1):
+        browsers = [Head(viewer=f"a{number:02d}") for number in range(MAX_MEMBERS + 1 + first)]
+        person = merged(Head(viewer="u1"), *browsers[first:])
+        assert len(person.members) == MAX_MEMBERS
+        assert [one.reason for one in person.refused_merges] == ["full"]
+    one = joined(*(Head(viewer=f"u{number:02d}") for number in range(MAX_MEMBERS // 2 + 1)))
+    other = joined(*(Head(viewer=f"a{number:02d}") for number in range(MAX_MEMBERS // 2 + 1)))
+    both = People({**one.heads, **other.heads})
+    before = dict(both.heads)
+    both.bind(Bond(kind="stated", one="u00", other="a00", at=START))
+    assert both.leading("a05") != both.leading("u05")
+    assert {name: head.members for name, head in both.heads.items()} == {n: h.members for n, h in before.items()}
+    assert both.leading("u00").refused_merges
+    assert both.leading("a00").refused_merges
 
 
 @examples(60)
@@ -228,9 +233,7 @@ def test_a_trait_is_the_newest_statement(field: str) -> None:
     older = Head.model_validate({"viewer": "u1", "traits": {field: said("old", START)}})
     newer = Head.model_validate({"viewer": "a1", "traits": {field: said("new", START + 1)}})
     for one, other in ((older, newer), (newer, older)):
-        merged = merge(one, other)
-        assert merged is not None
-        assert merged[0].traits == newer.traits
+        assert merged(one, other).traits == newer.traits
 
 
 @examples(100)

@@ -19,7 +19,6 @@ from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Head, RecentOrder, Send
 from aftershow.rules.launching import Launched
-from aftershow.rules.people import merge
 from aftershow.rules.planning import Person, Plan, Shop, plan
 from tests.unit.samples import (
     SETTINGS,
@@ -28,6 +27,7 @@ from tests.unit.samples import (
     ended_show,
     examples,
     granted,
+    merged,
     playbook,
     reachable,
     said,
@@ -253,9 +253,8 @@ def test_both_devices_rows_become_one_after_a_merge() -> None:
     (one,) = plan(person(anonymous, (), engaged("a1")), shop(), NOW).rows
     (other,) = plan(person(), shop(), NOW + 1).rows
     assert one.id != other.id
-    merged = merge(anonymous, reachable())
-    assert merged is not None
-    rows = settled(person(merged[0], [one, other]), shop(), NOW + 2)
+    whole = merged(anonymous, reachable())
+    rows = settled(person(whole, [one, other]), shop(), NOW + 2)
     assert [row.id for row in open_rows(rows)] == [one.id]
     assert [(row.outcome, row.reason) for row in rows if not row.open] == [("cancelled", "not_wanted")]
 
@@ -266,9 +265,8 @@ def test_what_was_sent_before_a_merge_is_not_sent_again_after_it(state: str) -> 
     (one,) = plan(person(anonymous, (), engaged("a1")), shop(), NOW).rows
     (other,) = plan(person(), shop(), NOW).rows
     claimed = one.model_copy(update={"state": "sending", "claimed_at": NOW}) if state == "sending" else sent(one, NOW)
-    merged = merge(anonymous, reachable())
-    assert merged is not None
-    rows = settled(person(merged[0], [claimed, other]), shop(), NOW + 1)
+    whole = merged(anonymous, reachable())
+    rows = settled(person(whole, [claimed, other]), shop(), NOW + 1)
     assert next(row for row in rows if row.id == other.id).outcome == "cancelled"
     assert [row.step for row in open_rows(rows)] == (["second"] if state == "sent" else ["first"])
 
@@ -288,9 +286,7 @@ def test_at_most_one_open_row_a_playbook_and_show_and_always_at_rest(happened: l
         if what == "merge" and not head.members:
             other = reachable("a1")
             rows += plan(person(other, (), engaged("a1")), shop(), now).rows
-            merged = merge(head, other)
-            assert merged is not None
-            head = merged[0]
+            head = merged(head, other)
         elif what in ("send", "skip"):
             rows = [
                 row if not row.open else sent(row, max(now, row.due)) if what == "send"

@@ -14,10 +14,11 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.ids import viewer_id
 from aftershow.model.instants import HOUR, MINUTE
 from aftershow.model.orders import Order, UnnamedRefund
-from aftershow.model.viewers import Head
+from aftershow.model.viewers import Head, Refusal
+from aftershow.rules.merging import lead
 from aftershow.rules.people import may_be_written
 from aftershow.rules.segment import Event
-from aftershow.rules.viewing import Known, Outcome, decide, engagement_key, is_behaviour, lead
+from aftershow.rules.viewing import Known, Outcome, decide, engagement_key, is_behaviour, named_by
 from tests.unit.samples import START, examples, read, tracked
 
 
@@ -40,15 +41,13 @@ class Stored:
 
     def _take(self, viewer: str, events: list[Event]) -> Outcome:
         needed = any(event.links or not is_behaviour(event) for event in events)
-        names = {viewer} | {link.viewer for event in events for link in event.links} if needed else set()
-        heads = {}
-        while names:
-            found = {name: self.heads[name] for name in names if name in self.heads}
-            heads.update(found)
-            names = {head.merged_into for head in found.values() if head.merged_into} - set(heads)
-        keys = {engagement_key(event) for event in events if is_behaviour(event)}
-        engagements = {key: self.engagements[key] for key in keys if key in self.engagements}
-        outcome = decide(viewer, events, Known(heads, engagements, self.orders, self.unnamed, lambda _show: False))
+        names = {viewer}.union(*map(named_by, events)) if needed else set()
+        while True:
+            heads = self._heads(names)
+            outcome = decide(viewer, events, self._known(heads, events))
+            if outcome.wanted <= names:
+                break
+            names |= outcome.wanted
         self.heads |= {name: head for name, (head, _) in outcome.heads.items()}
         self.engagements |= {key: engagement for key, (engagement, _) in outcome.engagements.items()}
         self.orders |= {name: order for name, (order, _) in outcome.orders.items()}
@@ -56,10 +55,24 @@ class Stored:
         self.dead += [(event.id, reason) for event, reason in outcome.dead]
         return outcome
 
+    def _heads(self, names: set[str]) -> dict[str, Head]:
+        heads: dict[str, Head] = {}
+        while names:
+            found = {name: self.heads[name] for name in names if name in self.heads}
+            heads.update(found)
+            names = {head.merged_into for head in found.values() if head.merged_into} - set(heads)
+        return heads
+
+    def _known(self, heads: dict[str, Head], events: list[Event]) -> Known:
+        keys = {engagement_key(event) for event in events if is_behaviour(event)}
+        engagements = {key: self.engagements[key] for key in keys if key in self.engagements}
+        return Known(heads, engagements, self.orders, self.unnamed, lambda _show: False)
+
     def people(self) -> dict[str, Head]:
-        """The leading heads; which pointers lead there, and which merges were refused on the way, may differ."""
+        """The leading heads; which pointers lead there, and which merges were refused on the way, may differ, and
+        whether whoever a scanned code named has been met under the source's own name since."""
         return {
-            name: head.model_copy(update={"refused_merges": ()})
+            name: head.model_copy(update={"refused_merges": (), "identity": None})
             for name, head in self.heads.items()
             if head.merged_into is None
         }
@@ -75,8 +88,14 @@ class Stored:
         }
 
 
-# Devices of one person each; only u1 and u2 share one, and somebody states that they are the same person.
-DEVICES = {"d1": ("u1",), "d2": ("u1", "u2"), "d3": ("u3",), "d4": ()}
+# Some devices are shared, some users are one person by what somebody states or by an identifier of theirs.
+DEVICES = {"d1": ("u1",), "d2": ("u1", "u2"), "d3": ("u3",), "d4": (), "d5": ("u1", "u2", "u3", "u4")}
+EMAILS = ["a@example.com", "A@Example.com ", "b@example.com", "test@test.com", "no address"]
+PHONES = ["13912345678", "+86 139-1234-5678", "+442071838750", "13800138000", "1.39E+10"]
+UNION_IDS = ["union-1", "union-2", "0"]
+CONTACTS = ["contact-1", "contact-2", "contact-3"]
+# Comes with more users than one person has: joins nobody in the end, whoever was first.
+DESK = "desk@shop.example"
 MOMENTS = st.integers(0, 60).map(lambda minutes: START + minutes * MINUTE)
 
 
@@ -89,32 +108,35 @@ def identities(draw: st.DrawFn) -> dict[str, str]:
     return draw(st.sampled_from([{"userId": user}, {"userId": user, "anonymousId": device}]))
 
 
+KINDS = (
+    "behave", "behave", "identify", "identify", "desk", "desk", "scan", "contact lost", "consent", "follow",
+    "order", "order", "refund", "cancel", "update", "unnamed", "alias",
+)  # fmt: skip
+
+
 @st.composite
 def occurrences(draw: st.DrawFn, name: str) -> Event:
     """One event; its name makes its message id, and what it says of an order follows from the order's id alone."""
-    kind = draw(
-        st.sampled_from(
-            [
-                "behave",
-                "behave",
-                "identify",
-                "consent",
-                "follow",
-                "order",
-                "order",
-                "refund",
-                "cancel",
-                "update",
-                "unnamed",
-                "alias",
-            ]
-        )
-    )
+    kind = draw(st.sampled_from(KINDS))
     at, who = draw(MOMENTS), draw(identities())
-    context = draw(st.sampled_from([{}, {"timezone": "Asia/Shanghai"}, {"timezone": "Europe/London", "locale": "en"}]))
+    context: dict[str, Any] = draw(
+        st.sampled_from([{}, {"timezone": "Asia/Shanghai"}, {"timezone": "Europe/London", "locale": "en"}])
+    )
+    union = draw(st.sampled_from([None, None, None, *UNION_IDS]))
+    if union:
+        context = {**context, "externalIds": [{"type": "wechat_unionid", "id": union}]}
+    if kind == "desk":
+        return read("identify", at, name, context, userId=f"u{draw(st.integers(1, 9))}", traits={"email": DESK})
+    if kind in ("scan", "contact lost"):
+        contact = draw(st.sampled_from(CONTACTS))
+        external = {"externalIds": [{"type": "wecom_external_userid", "id": contact}]}
+        viewers = [viewer_id("user", "u1"), viewer_id("anonymous", "d3"), viewer_id("anonymous", "d4"), "spring"]
+        state = {"state": draw(st.sampled_from(viewers))} if kind == "scan" else {}
+        word = "WeCom Contact Added" if kind == "scan" else "WeCom Contact Deleted"
+        return read("track", at, name, external, event=word, properties=state, anonymousId=contact)
     number = draw(st.integers(1, 4))
     if kind == "identify":
-        traits = draw(st.sampled_from([{"email": "a@example.com"}, {"email": "b@example.com", "name": "B"}, {}]))
+        traits = {"email": draw(st.sampled_from(["", *EMAILS])), "phone": draw(st.sampled_from(["", *PHONES]))}
         return read("identify", at, name, context, traits=traits, **who)
     if kind == "alias":
         return read("alias", at, name, context, **draw(st.sampled_from([
@@ -225,18 +247,19 @@ def test_a_contradiction_sent_again_stays_one_note() -> None:
 
 
 def test_two_users_on_one_device_stay_two_people() -> None:
-    """By design arrival decides whose the device is: the first user's who is seen with it."""
+    """It is the user's who came with it first by the event's own time, whichever becomes known first."""
     one = tracked("Live Liked", START, "m1", {"userId": "u1", "anonymousId": "d"}, show_id="s1")
-    other = tracked("Live Liked", START, "m2", {"userId": "u2", "anonymousId": "d"}, show_id="s1")
+    other = tracked("Live Liked", START + 1, "m2", {"userId": "u2", "anonymousId": "d"}, show_id="s1")
     for first, second in ((one, other), (other, one)):
         stored = Stored()
         stored.take([first])
         stored.take([second])
         stored.take([first, second])
         device = viewer_id("anonymous", "d")
-        assert lead(stored.heads, device) == first.viewer
-        assert lead(stored.heads, second.viewer or "") == second.viewer
-        assert stored.heads[second.viewer or ""].refused_merges == (device,)
+        assert lead(stored.heads, device) == one.viewer
+        assert lead(stored.heads, other.viewer or "") == other.viewer
+        refused = stored.heads[other.viewer or ""].refused_merges
+        assert refused == (Refusal(name=device, reason="another_users_device"),)
 
 
 def test_only_a_stated_alias_joins_two_users() -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b32encode
 from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import Literal
 
-IdentityKind = Literal["user", "anonymous"]
+IdentityKind = Literal[
+    "user", "anonymous", "email", "phone", "wechat_openid", "wechat_unionid", "wecom_external_userid", "douyin_openid"
+]
+# The first letter of a viewer id says what kind of identity it names.
+_LETTERS: dict[IdentityKind, str] = {
+    "user": "u", "anonymous": "a", "email": "e", "phone": "p",
+    "wechat_openid": "o", "wechat_unionid": "n", "wecom_external_userid": "w", "douyin_openid": "d",
+}  # fmt: skip
+# 10 bytes in base32. Short enough for the 30 characters of a WeCom QR code's state.
+_VIEWER_ID = re.compile("[ua][a-z2-7]{16}")
+_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 
 # Values that broken tracking code sends for "nobody"; one of them would merge thousands of people.
 NOBODY = frozenset(
@@ -30,7 +41,22 @@ def digest(*parts: str, size: int = 10) -> str:
 @lru_cache(maxsize=4096)
 def viewer_id(kind: IdentityKind, value: str) -> str:
     """The viewer that an identity names. Each identity has its own; merged heads lead to the surviving one."""
-    return ("u" if kind == "user" else "a") + digest("viewer", kind, value)
+    return _LETTERS[kind] + digest("viewer", kind, value)
+
+
+def kind_of(viewer: str) -> IdentityKind:
+    """What kind of identity a viewer id names."""
+    return _KINDS.get(viewer[:1], "anonymous")
+
+
+def is_viewer_id(text: str) -> bool:
+    """Whether a text is written as the viewer id of a user or browser: what the shop puts into a QR code's state."""
+    return _VIEWER_ID.fullmatch(text) is not None
+
+
+def is_viewer(name: str) -> bool:
+    """Whether an id may have events, rows and accounts of its own: a user or a browser, not an identifier."""
+    return kind_of(name) in ("user", "anonymous")
 
 
 def reminder_id(playbook: str, step: str, viewer: str, about: str, occurrence: int) -> str:

@@ -41,6 +41,10 @@ class Settings(BaseModel):
     postal_address: str = ""
     base_url: str = "http://localhost"
     channels: Annotated[tuple[str, ...], BeforeValidator(_words)] = ("email",)
+    # Names of write keys that only the shop's own servers hold: what they say joins people.
+    trusted_sources: Annotated[tuple[str, ...], BeforeValidator(_words)] = ("local", "server", "import")
+    # Telephone numbers, e-mail addresses and ids that many people share: a desk's, the shop's own.
+    blocked_identifiers: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
 
     # Where things are: logical name to physical name or URL.
     tables: Json[dict[str, str]] = Field(default_factory=dict)

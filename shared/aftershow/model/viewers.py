@@ -7,8 +7,18 @@ from typing import Literal
 from aftershow.model.base import Record, Stamped
 from aftershow.model.ids import IdentityKind
 
-# A person has a handful of devices; more is a shared terminal or a broken client.
+# A person has a handful of devices and accounts; more is a shared terminal or a broken client.
 MAX_MEMBERS = 16
+# Some e-mail addresses and phones, an id for each app and platform.
+MAX_IDENTIFIERS = 16
+# Who belongs to whom within a person: every device and identifier once, and as many again.
+MAX_BONDS = 64
+# An identifier comes with a person's own devices and accounts; a ninth is a desk's number or a filler.
+MAX_CLAIMANTS = 8
+# From a merged viewer to the leading head: at most once over everybody in between.
+MAX_CHAIN = MAX_MEMBERS + MAX_IDENTIFIERS + 1
+# The last merges that were refused, for whoever asks.
+MAX_REFUSALS = 16
 # Enough to find the show of an order and to tell a story; the orders table has all of them.
 MAX_RECENT_ORDERS = 16
 # The hosts last followed or unfollowed: without an end they would outgrow what one item holds.
@@ -19,9 +29,15 @@ MAX_RING = 16
 Purpose = Literal["marketing", "service"]
 ConsentState = Literal["granted", "withdrawn"]
 Suppression = Literal["opted_out", "bounced", "complained"]
-Trait = Literal["name", "email", "phone", "locale", "zone", "context_zone", "context_locale"]
 # Begins the source of a consent that a file brought. Whoever says it only makes a grant weaker: see Consent.newest.
 IMPORTED = "import:"
+# `phone` is E.164; what could not be read as one number is kept beside it and never used as an address.
+Trait = Literal[
+    "name", "email", "phone", "phone_as_sent", "locale", "zone", "context_zone", "context_locale",
+    "wechat_openid", "wechat_unionid", "wecom_external_userid", "douyin_openid",
+]  # fmt: skip
+BondKind = Literal["device", "stated", "told", "state"]
+Refused = Literal["another_users_device", "shared", "blocked", "full", "several_scanned", "untrusted_source"]
 
 
 class Identity(Record):
@@ -73,19 +89,13 @@ class RecentOrder(Record):
     currency: str
 
 
-class Head(Record):
-    """A viewer. A merged one is a pointer to the surviving head, which names its members.
+class Facts(Record):
+    """What a person's events said: of one of their viewer ids, or of all together.
 
     `consent` is purpose:channel to (origin viewer to its newest statement): origins are kept apart so that the
     strictest of a person's identities decides, however the history was ordered.
     """
 
-    viewer: str
-    identity: Identity | None = None
-    merged_into: str | None = None
-    members: tuple[str, ...] = ()
-    refused_merges: tuple[str, ...] = ()
-    erased_at: int | None = None
     traits: dict[Trait, Stamped] = {}
     consent: dict[str, dict[str, Consent]] = {}
     # Host to "followed" or "unfollowed".
@@ -96,6 +106,57 @@ class Head(Record):
     # Currency to minor units, of all orders at their first total.
     spent: dict[str, int] = {}
     recent_orders: tuple[RecentOrder, ...] = ()
+
+    def trait(self, name: Trait) -> str | None:
+        """The newest value of a trait."""
+        stamped = self.traits.get(name)
+        return stamped.value if stamped else None
+
+
+class Bond(Record):
+    """Why two ids may be one person's; `at` is the earliest event that said so.
+
+    device: the browser `one` came with the user `other`. stated: an alias of two users. told: the viewer `one` has the
+    identifier `other`. state: the contact `other` scanned the QR code of the viewer `one`.
+    """
+
+    kind: BondKind
+    one: str
+    other: str
+    at: int
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it the same bond, told again."""
+        return self.kind, self.one, self.other
+
+
+class Refusal(Record):
+    """A merge that was refused: by which identifier (its hashed name, never its value), and why."""
+
+    name: str
+    reason: Refused
+
+
+class Head(Facts):
+    """A viewer or an identifier. A merged one is a pointer to the surviving head, which names its members and
+    identifiers and holds everybody's facts, united.
+
+    What was told as which viewer id stands in `parts` (only where it was told as another than the head's own), so that
+    a browser that turns out to be somebody else's, or an identifier that turns out to be a desk's, can leave again.
+    """
+
+    viewer: str
+    identity: Identity | None = None
+    merged_into: str | None = None
+    # An identifier that came with more viewers than one person has: it joins nobody any more.
+    shared: bool = False
+    members: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    bonds: tuple[Bond, ...] = ()
+    refused_merges: tuple[Refusal, ...] = ()
+    erased_at: int | None = None
+    parts: dict[str, Facts] = {}
     # Message class to the last claimed sends, oldest first.
     sends: dict[str, tuple[Send, ...]] = {}
 
@@ -103,11 +164,6 @@ class Head(Record):
     def people(self) -> tuple[str, ...]:
         """Every viewer id of this person, the head's own first."""
         return (self.viewer, *self.members)
-
-    def trait(self, name: Trait) -> str | None:
-        """The newest value of a trait."""
-        stamped = self.traits.get(name)
-        return stamped.value if stamped else None
 
 
 class Address(Record):

@@ -55,7 +55,8 @@ _EVENT_TYPES = frozenset(KINDS.values()) - {"batch"}
 FACTS = frozenset({
     "Order Completed", "Order Updated", "Order Refunded", "Order Cancelled", "Message Consent Updated",
     "Message Address Suppressed",
-    "Live Followed", "Live Unfollowed", "Live Show Scheduled", "Live Show Started", "Live Show Ended",
+    "Live Followed", "Live Unfollowed", "WeCom Contact Added", "WeCom Contact Deleted",
+    "Live Show Scheduled", "Live Show Started", "Live Show Ended",
 })  # fmt: skip
 # News of the catalog, and of addresses: they need no identity.
 CATALOG = frozenset({

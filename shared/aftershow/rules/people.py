@@ -1,23 +1,25 @@
-"""People: what a head learns from facts, and how two heads become one.
+"""People: what is known of a person from facts, told as any of their viewer ids.
 
 Convergence: traits and follows are decided by their newest statement, consent is kept by origin and the strictest of a
-person's origins decides, moments are minima and maxima, sums are guarded by the order items. So the same facts in any
-order, before or after a merge, end in the same person.
+person's origins decides, moments are minima and maxima, sums are guarded by the order items. What was told as which
+viewer id is kept apart and united, so the same facts in any order, before or after a merge, end in the same person.
+Who is one person: `rules.merging`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from aftershow.model.base import Stamped
 from aftershow.model.ids import short_hash
 from aftershow.model.orders import Order
 from aftershow.model.viewers import (
     MAX_FOLLOWS,
-    MAX_MEMBERS,
     MAX_RECENT_ORDERS,
     MAX_RING,
     Consent,
+    Facts,
     Head,
     Purpose,
     RecentOrder,
@@ -26,9 +28,80 @@ from aftershow.model.viewers import (
 )
 from aftershow.rules.segment import Consented, Event, Followed, Identified
 
+# A head, or the facts of one viewer id.
+F = TypeVar("F", bound=Facts)
 
-def learn(head: Head, origin: str, event: Event) -> Head:
-    """The head after a fact about its person. `origin` is the viewer id that the event itself names."""
+
+def told(head: Head, viewer: str, change: Callable[[Facts], Facts]) -> Head:
+    """The head after facts that were told as `viewer`, one of its person's ids."""
+    if not head.parts and viewer == head.viewer:
+        return head.model_copy(update=_fields(change(_facts(head))))
+    parts = parts_of(head)
+    return with_parts(head, {**parts, viewer: change(parts.get(viewer, Facts()))})
+
+
+def parts_of(head: Head) -> dict[str, Facts]:
+    """What was told as each of a person's viewer ids."""
+    return dict(head.parts) if head.parts else {head.viewer: _facts(head)}
+
+
+def with_parts(head: Head, parts: Mapping[str, Facts]) -> Head:
+    """The head of a person of whom this was told: kept apart where it was told as others than the head's own id."""
+    said = {viewer: facts for viewer, facts in sorted(parts.items()) if facts != Facts()}
+    united = Facts()
+    for facts in said.values():
+        united = _united(united, facts)
+    if set(said) <= {head.viewer}:
+        said = {}
+    elif len(united.follows) == MAX_FOLLOWS:
+        # Bounded over the whole person: what is not among their last ones is forgotten by its part too.
+        said = {viewer: facts.model_copy(update={"follows": {
+            host: word for host, word in facts.follows.items() if host in united.follows
+        }}) for viewer, facts in said.items()}  # fmt: skip
+    return head.model_copy(update={**_fields(united), "parts": said})
+
+
+def _facts(head: Head) -> Facts:
+    return Facts.model_construct(**_fields(head))
+
+
+def _fields(facts: Facts) -> dict[str, Any]:
+    return {name: getattr(facts, name) for name in Facts.model_fields}
+
+
+def _united(one: Facts, other: Facts) -> Facts:
+    traits, follows = dict(one.traits), dict(one.follows)
+    for name, said in other.traits.items():
+        traits[name] = said.newest(traits.get(name))
+    for host, said in other.follows.items():
+        follows[host] = said.newest(follows.get(host))
+    return Facts(
+        traits=traits,
+        consent=_united_consent(one, other),
+        follows=_last_follows(follows),
+        first_order_at=min(filter(None, (one.first_order_at, other.first_order_at)), default=None),
+        last_order_at=max(filter(None, (one.last_order_at, other.last_order_at)), default=None),
+        orders=one.orders + other.orders,
+        spent=_summed(one.spent, other.spent),
+        recent_orders=_last_orders((*one.recent_orders, *other.recent_orders)),
+    )
+
+
+def _united_consent(one: Facts, other: Facts) -> dict[str, dict[str, Consent]]:
+    united = {scope: dict(origins) for scope, origins in one.consent.items()}
+    for scope, origins in other.consent.items():
+        for origin, said in origins.items():
+            kept = united.setdefault(scope, {})
+            kept[origin] = said.newest(kept.get(origin))
+    return united
+
+
+def _summed(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
+
+
+def learn(head: F, origin: str, event: Event) -> F:
+    """What is known after a fact about the person. `origin` is the viewer id that the event itself names."""
     head = _with_circumstances(head, event)
     meaning = event.meaning
     if isinstance(meaning, Identified):
@@ -54,22 +127,24 @@ def _last_follows(follows: dict[str, Stamped]) -> dict[str, Stamped]:
     return dict(sorted(kept))
 
 
-def _with_circumstances(head: Head, event: Event) -> Head:
-    said = {"context_zone": event.context.zone, "context_locale": event.context.locale}
-    return _with_traits(head, event, {name: value for name, value in said.items() if value})
+def _with_circumstances(head: F, event: Event) -> F:
+    said = {"context_zone": event.context.zone, "context_locale": event.context.locale, **event.external_ids}
+    return _with_traits(head, event, said)
 
 
-def _with_traits(head: Head, event: Event, said: dict[str, str]) -> Head:
+def _with_traits(head: F, event: Event, said: Mapping[str, str | None]) -> F:
     traits = dict(head.traits)
     for name, value in said.items():
+        if value is None:
+            continue
         trait: Trait = name  # type: ignore[assignment]
         stated = Stamped(value=value, at=event.at, id=f"{short_hash(event.id):016x}")
         traits[trait] = stated.newest(traits.get(trait))
     return head if traits == head.traits else head.model_copy(update={"traits": traits})
 
 
-def with_consent(head: Head, origin: str, scope: str, said: Consent) -> Head:
-    """The head with a statement of consent for purpose:channel, made as `origin`."""
+def with_consent(head: F, origin: str, scope: str, said: Consent) -> F:
+    """The facts with a statement of consent for purpose:channel, made as `origin`."""
     origins = head.consent.get(scope, {})
     newest = {**origins, origin: said.newest(origins.get(origin))}
     return head.model_copy(update={"consent": {**head.consent, scope: newest}})
@@ -100,20 +175,40 @@ def latest_grant(head: Head, channel: str, *, imported: bool = True) -> int:
     return max(granted, default=0)
 
 
-def with_order(head: Head, order: Order) -> Head:
-    """The head after an order that counts for the first time."""
+def with_order(facts: F, order: Order) -> F:
+    """The facts with an order that counts for the first time."""
     if order.at is None or order.currency is None:
-        return head
+        return facts
     brief = RecentOrder(order=order.order, at=order.at, show=order.show, minor=order.minor, currency=order.currency)
-    return head.model_copy(
+    return facts.model_copy(
         update={
-            "orders": head.orders + 1,
-            "first_order_at": min(order.at, head.first_order_at or order.at),
-            "last_order_at": max(order.at, head.last_order_at or order.at),
-            "spent": {**head.spent, order.currency: head.spent.get(order.currency, 0) + order.minor},
-            "recent_orders": _last_orders((*head.recent_orders, brief)),
+            "orders": facts.orders + 1,
+            "first_order_at": min(order.at, facts.first_order_at or order.at),
+            "last_order_at": max(order.at, facts.last_order_at or order.at),
+            "spent": {**facts.spent, order.currency: facts.spent.get(order.currency, 0) + order.minor},
+            "recent_orders": _last_orders((*facts.recent_orders, brief)),
         }
     )
+
+
+def without_order(facts: F, order: Order) -> F:
+    """The facts without an order that was counted: it turns out to be another's, or of another moment.
+
+    Exact as long as all orders are among the recent ones; of more, the first and last moments stay as they are.
+    """
+    if order.at is None or order.currency is None:
+        return facts
+    left = tuple(one for one in facts.recent_orders if one.order != order.order)
+    spent = {**facts.spent, order.currency: facts.spent.get(order.currency, 0) - order.minor}
+    changes: dict[str, Any] = {
+        "orders": facts.orders - 1,
+        "spent": {name: minor for name, minor in spent.items() if minor or name != order.currency},
+        "recent_orders": left,
+    }
+    if facts.orders == len(left) + 1:
+        changes["first_order_at"] = left[0].at if left else None
+        changes["last_order_at"] = left[-1].at if left else None
+    return facts.model_copy(update=changes)
 
 
 def _last_orders(orders: Iterable[RecentOrder]) -> tuple[RecentOrder, ...]:
@@ -124,56 +219,3 @@ def ring(*rings: Iterable[Send]) -> tuple[Send, ...]:
     """Rings of sends united by reminder id, oldest first, at most MAX_RING."""
     by_reminder = {send.reminder: send for one in rings for send in one}
     return tuple(sorted(by_reminder.values(), key=lambda send: (send.at, send.reminder))[-MAX_RING:])
-
-
-def survivor(one: Head, other: Head) -> tuple[Head, Head]:
-    """(surviving, merged): a known user before an anonymous visitor, else the smaller id; so order never matters."""
-    first, second = sorted((one, other), key=lambda head: (not head.viewer.startswith("u"), head.viewer))
-    return first, second
-
-
-def merge(one: Head, other: Head) -> tuple[Head, Head] | None:
-    """(surviving, merged) after a merge that moves nothing: the merged head becomes a pointer and keeps its facts as
-    they were; the surviving one unites what decides about messages. None where the person would have more than
-    MAX_MEMBERS members."""
-    first, second = survivor(one, other)
-    members = tuple(sorted({*first.members, second.viewer, *second.members}))
-    if len(members) > MAX_MEMBERS:
-        return None
-    traits = dict(first.traits)
-    for name, said in second.traits.items():
-        traits[name] = said.newest(traits.get(name))
-    follows = dict(first.follows)
-    for host, said in second.follows.items():
-        follows[host] = said.newest(follows.get(host))
-    classes = sorted({*first.sends, *second.sends})
-    surviving = first.model_copy(
-        update={
-            "members": members,
-            "refused_merges": tuple(sorted({*first.refused_merges, *second.refused_merges}))[:MAX_MEMBERS],
-            "erased_at": min(filter(None, (first.erased_at, second.erased_at)), default=None),
-            "traits": traits,
-            "consent": _united_consent(first, second),
-            "follows": _last_follows(follows),
-            "first_order_at": min(filter(None, (first.first_order_at, second.first_order_at)), default=None),
-            "last_order_at": max(filter(None, (first.last_order_at, second.last_order_at)), default=None),
-            "orders": first.orders + second.orders,
-            "spent": _summed(first.spent, second.spent),
-            "recent_orders": _last_orders((*first.recent_orders, *second.recent_orders)),
-            "sends": {name: ring(first.sends.get(name, ()), second.sends.get(name, ())) for name in classes},
-        }
-    )
-    return surviving, second.model_copy(update={"merged_into": first.viewer})
-
-
-def _united_consent(first: Head, second: Head) -> dict[str, dict[str, Consent]]:
-    united = {scope: dict(origins) for scope, origins in first.consent.items()}
-    for scope, origins in second.consent.items():
-        for origin, said in origins.items():
-            kept = united.setdefault(scope, {})
-            kept[origin] = said.newest(kept.get(origin))
-    return united
-
-
-def _summed(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}

@@ -7,23 +7,30 @@ money or consent is refused when it can't be.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from aftershow.model.engagements import CartLine, Kind
-from aftershow.model.ids import IdentityKind, body_hash, digest, is_usable_identity, short_hash, viewer_id
+from aftershow.model.ids import (
+    IdentityKind,
+    body_hash,
+    digest,
+    is_usable_identity,
+    is_viewer_id,
+    short_hash,
+    viewer_id,
+)
 from aftershow.model.instants import is_zone, parse_instant
 from aftershow.model.json_text import read_json
 from aftershow.model.money import BadAmount, UnknownCurrency, minor_units
 from aftershow.model.orders import MAX_LINES
 from aftershow.model.shows import ShowField
-from aftershow.model.viewers import ConsentState, Suppression
+from aftershow.model.viewers import ConsentState, Refused, Suppression
+from aftershow.rules.identifiers import Identifier, external_ids, identifier, is_blocked, read_email, read_phone
 from aftershow.rules.topics import topics_of
 
 MAX_TEXT_CHARACTERS = 512
-# RFC 5321, 4.5.3.1.3: a path of 256 octets with its brackets.
-MAX_EMAIL_CHARACTERS = 254
 MAX_WATCH_SECONDS = 24 * 3600
 CONSENT_CHANNELS = frozenset({"all", "email", "sms", "push", "wechat", "wecom", "webhook", "file"})
 
@@ -148,11 +155,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Another identity of the event's person. `stated`: somebody said so (alias), it doesn't just ride along."""
+    """Another identity of the event's person: a browser, another user id (alias), an identifier."""
 
     kind: IdentityKind
     value: str
-    stated: bool
 
     @property
     def viewer(self) -> str:
@@ -162,7 +168,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event, read. `viewer` is None only for news of the catalog."""
+    """One event, read. `viewer` is None only for news of the catalog.
+
+    `links` join people; `refused` are those that may not, by name and reason. `scanned` is the viewer whom a scanned QR
+    code names. `external_ids` are traits: ids of apps and platforms, by kind.
+    """
 
     id: str
     at: int
@@ -173,13 +183,23 @@ class Event:
     context: Context
     meaning: Meaning
     name: str
+    refused: tuple[tuple[str, Refused], ...] = ()
+    scanned: str | None = None
+    external_ids: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The shop's answers where an event is silent."""
+    """The shop's answers where an event is silent, and what its source may say.
+
+    Only a `trusted` source (a server of the shop's, not a page that anybody can open) joins people by phone, e-mail or
+    other ids, by an alias of two users, or by a scanned code. `blocked` are values that name nobody.
+    """
 
     currency: str
+    country: str = "CN"
+    trusted: bool = False
+    blocked: frozenset[str] = frozenset()
 
 
 def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int, shop: Defaults) -> Event:
@@ -192,23 +212,58 @@ def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int,
     identities = _identities(fields)
     at = _moment(fields, received_at)
     own_id = message_id(fields, raw)
-    show = _show(properties)
+    meaning = _meaning(kind, name, properties, fields, _Stamp(own_id, at, shop))
+    # Behaviour is counted, not asked who is behind it: heads stay unread for the many events.
+    is_fact = not isinstance(meaning, (Heartbeat, Left, Did))
+    external = external_ids(own_context) if is_fact and identities else []
+    contact = next((value for kind_, value in external if kind_ == "wecom_external_userid"), None)
+    if name in _WECOM and kind == "track" and contact is None:
+        raise Unreadable("a WeCom contact needs its wecom_external_userid in context.externalIds")
+    state = _text(properties, "state") if name == "WeCom Contact Added" and is_fact else None
+    scanned = state if state is not None and is_viewer_id(state) else None
+    links, refused = _joining(meaning, external, scanned, shop)
     return Event(
         id=own_id,
         at=at,
         viewer=viewer_id(*identities[0]) if identities else None,
         identity=identities[0] if identities else None,
-        links=_links(kind, fields, identities),
-        show=show,
+        links=(*_links(kind, fields, identities, shop), *links),
+        show=_show(properties),
         context=_context(own_context),
-        meaning=_meaning(kind, name, properties, fields, _Stamp(own_id, at, shop)),
+        meaning=meaning,
         name=name if kind == "track" else kind,
+        refused=refused,
+        scanned=scanned if shop.trusted else None,
+        external_ids={kind_: value for kind_, value in reversed(external) if kind_ not in ("email", "phone")},
     )
 
 
 def message_id(fields: dict[str, Any], raw: bytes) -> str:
     """The id under which an event counts once: its own, else one that follows from its bytes."""
     return _text(fields, "messageId") or digest("body", raw.decode("utf-8", "replace"))
+
+
+def _joining(
+    meaning: Meaning, external: list[tuple[IdentityKind, str]], scanned: str | None, shop: Defaults
+) -> tuple[tuple[Link, ...], tuple[tuple[str, Refused], ...]]:
+    """The identifiers that an event says its person has: those that may join people, and those that may not."""
+    said = dict.fromkeys(_identifiers(meaning, external, shop.country))
+    if not shop.trusted:
+        # An address that a page sends joins nobody, and that is so usual that it's not worth a note.
+        return (), ((scanned, "untrusted_source"),) if scanned is not None else ()
+    links = tuple(Link(one.kind, one.value) for one in said if not is_blocked(one, shop.blocked))
+    return links, tuple((one.viewer, "blocked") for one in said if is_blocked(one, shop.blocked))
+
+
+def _identifiers(meaning: Meaning, external: list[tuple[IdentityKind, str]], country: str) -> Iterator[Identifier]:
+    traits = meaning.traits if isinstance(meaning, Identified) else {}
+    for kind in _ADDRESSES:
+        if kind in traits:
+            yield identifier(kind, traits[kind])
+    for kind, value in external:
+        read = read_email(value) if kind == "email" else read_phone(value, country) if kind == "phone" else value
+        if read is not None:
+            yield identifier(kind, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +323,7 @@ def _context(context: dict[str, Any]) -> Context:
 
 def _meaning(kind: str, name: str, properties: dict[str, Any], fields: dict[str, Any], stamp: _Stamp) -> Meaning:
     if kind == "identify":
-        return Identified(_traits(_object(fields, "traits")))
+        return Identified(_traits(_object(fields, "traits"), stamp.shop.country))
     if kind == "alias":
         return Aliased()
     if kind != "track":
@@ -281,38 +336,33 @@ def _meaning(kind: str, name: str, properties: dict[str, Any], fields: dict[str,
     return Did((Kind.OTHER,), product=_text(properties, "product_id"))
 
 
-def _traits(traits: dict[str, Any]) -> dict[str, str]:
-    read = {name: _text(traits, name) for name in ("email", "phone", "name", "locale")}
+def _traits(traits: dict[str, Any], country: str) -> dict[str, str]:
+    read = {name: _text(traits, name) for name in ("name", "locale")}
     read["zone"] = _text(traits, "zone") or _text(traits, "timezone")
     if read["zone"] and not is_zone(read["zone"]):
         read["zone"] = None
-    if read["email"] and not _is_address(read["email"]):
-        read["email"] = None
+    email, phone = _text(traits, "email"), _text(traits, "phone")
+    read["email"] = read_email(email) if email else None
+    read["phone"] = read_phone(phone, country) if phone else None
+    if read["phone"] is None:
+        read["phone_as_sent"] = phone
     return {name: value for name, value in read.items() if value}
 
 
-def _is_address(email: str) -> bool:
-    local, at, domain = email.rpartition("@")
-    return bool(
-        at
-        and local
-        and "." in domain
-        and email.isprintable()
-        and " " not in email
-        and len(email) <= MAX_EMAIL_CHARACTERS
-    )
-
-
-def _links(kind: str, fields: dict[str, Any], identities: list[tuple[IdentityKind, str]]) -> tuple[Link, ...]:
-    links = tuple(Link(other, value, stated=False) for other, value in identities[1:])
+def _links(
+    kind: str, fields: dict[str, Any], identities: list[tuple[IdentityKind, str]], shop: Defaults
+) -> tuple[Link, ...]:
+    links = tuple(Link(other, value) for other, value in identities[1:])
     if kind != "alias":
         return links
     previous = fields.get("previousId")
     if previous is None or not identities or not is_usable_identity(str(previous)):
         raise Unreadable("alias needs userId and previousId")
-    # An alias names the previous id without its kind: it may have been either.
-    both: tuple[IdentityKind, ...] = ("anonymous", "user")
-    return (*links, *(Link(other, str(previous), stated=True) for other in both))
+    # An alias names the previous id without its kind: it may have been either. That two users are one person must be
+    # said by a source that can know it.
+    both = shop.trusted and identities[0][0] == "user"
+    kinds: tuple[IdentityKind, ...] = ("anonymous", "user") if both else ("anonymous",)
+    return (*links, *(Link(other, str(previous)) for other in kinds))
 
 
 def _line(properties: dict[str, Any], stamp: _Stamp, *, taken_out: bool) -> CartLine | None:
@@ -376,7 +426,7 @@ def _suppressed(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     channel, address = (_text(properties, "channel") or "").lower(), _text(properties, "address")
     if channel not in CONSENT_CHANNELS - {"all"}:
         raise Unreadable("a suppressed address names a channel that there is not")
-    if address is None or (channel == "email" and not _is_address(address)):
+    if address is None or (channel == "email" and read_email(address) is None):
         raise Unreadable("a suppressed address is no address of its channel")
     said = _text(properties, "reason")
     reason: Suppression | None = next((one for one in get_args(Suppression) if one == said), None)
@@ -493,10 +543,16 @@ _READERS: dict[str, Reader] = {
     "Order Updated": _update,
     "Order Refunded": _refund,
     "Order Cancelled": _cancel,
+    "WeCom Contact Added": lambda _properties, _stamp: Aliased(),
+    "WeCom Contact Deleted": lambda _properties, _stamp: Consented(
+        "marketing:wecom", "withdrawn", "wecom contact deleted", None
+    ),
     "Live Show Scheduled": _show_news(),
     "Live Show Started": _show_news("started_at"),
     "Live Show Ended": _show_news("ended_at"),
 }
+_WECOM = frozenset({"WeCom Contact Added", "WeCom Contact Deleted"})
+_ADDRESSES: tuple[IdentityKind, ...] = ("email", "phone")
 _COUNTED = {
     "Live Room Entered": Kind.ENTERED,
     "Video Playback Started": Kind.ENTERED,

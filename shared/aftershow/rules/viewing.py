@@ -6,15 +6,16 @@ orders; identities that belong together become one person.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aftershow.model.engagements import Engagement
 from aftershow.model.events import OrderChanged, TemperatureChanged, ViewerChanged
 from aftershow.model.orders import Order, UnnamedRefund
-from aftershow.model.viewers import MAX_MEMBERS, Head, Identity
+from aftershow.model.viewers import Bond, Facts, Head, Identity
 from aftershow.rules import engagement as engagements
 from aftershow.rules import intent, orders, people
+from aftershow.rules.merging import People
 from aftershow.rules.segment import Aliased, Amended, Did, Event, Heartbeat, Left, Ordered
 
 DomainEvents = tuple[ViewerChanged | OrderChanged | TemperatureChanged, ...]
@@ -43,6 +44,8 @@ class Outcome:
     unnamed: dict[str, tuple[UnnamedRefund, DomainEvents]] = field(default_factory=dict)
     dead: list[tuple[Event, str]] = field(default_factory=list)
     duplicates: int = 0
+    # Viewer ids whose heads, where there are any, must be known too: read them and decide again.
+    wanted: frozenset[str] = frozenset()
 
 
 def engagement_key(event: Event) -> tuple[str, str]:
@@ -56,14 +59,24 @@ def is_behaviour(event: Event) -> bool:
     return isinstance(event.meaning, (Heartbeat, Left, Did))
 
 
-def lead(heads: Mapping[str, Head], viewer: str) -> str:
-    """The viewer id of the surviving head behind `viewer`, as far as the heads given lead."""
-    for _ in range(MAX_MEMBERS + 1):
-        head = heads.get(viewer)
-        if head is None or head.merged_into is None:
-            return viewer
-        viewer = head.merged_into
-    return viewer
+def named_by(event: Event) -> set[str]:
+    """Every viewer id and identifier that an event says something about."""
+    return {event.viewer or "", *(link.viewer for link in event.links), *filter(None, (event.scanned,))}
+
+
+def _bonds(event: Event) -> Iterator[Bond]:
+    """What an event says about who is one person."""
+    viewer = event.viewer or ""
+    for link in event.links:
+        if link.kind == "anonymous":
+            yield Bond(kind="device", one=link.viewer, other=viewer, at=event.at)
+        elif link.kind == "user":
+            one, other = sorted((viewer, link.viewer))
+            yield Bond(kind="stated", one=one, other=other, at=event.at)
+        else:
+            yield Bond(kind="told", one=viewer, other=link.viewer, at=event.at)
+            if event.scanned is not None and link.kind == "wecom_external_userid":
+                yield Bond(kind="state", one=link.viewer, other=event.scanned, at=event.at)
 
 
 def decide(viewer: str, events: Iterable[Event], known: Known) -> Outcome:
@@ -100,32 +113,8 @@ def _warmth(before: Engagement | None, after: Engagement, known: Known) -> Domai
     return (TemperatureChanged(viewer=after.viewer, about=after.about, temperature=now),)
 
 
-@dataclass(slots=True)
-class _People:
-    """The heads while facts are folded, and what changed about each person."""
-
-    heads: dict[str, Head]
-    changed: dict[str, set[str]] = field(default_factory=dict)
-
-    def leading(self, viewer: str, identity: Identity | None = None) -> Head:
-        found = lead(self.heads, viewer)
-        if found not in self.heads:
-            self.heads[found] = Head(viewer=found, identity=identity)
-        return self.heads[found]
-
-    def put(self, head: Head, *what: str) -> None:
-        self.heads[head.viewer] = head
-        self.changed.setdefault(head.viewer, set()).update(what)
-
-
 def _fold_people(outcome: Outcome, known: Known, viewer: str, listed: list[Event], facts: list[Event]) -> None:
-    group = _People(dict(known.heads))
-    for event in listed:
-        for link in event.links:
-            # An alias of two user ids says that they are one person; an alias of a device that another user had says
-            # nothing about that user.
-            stated = link.stated and link.kind == "user"
-            _join(group, viewer, event, link.viewer, Identity(kind=link.kind, value=link.value), stated=stated)
+    group = _together(known, viewer, listed)
     for event in facts:
         _fold_fact(outcome, known, group, viewer, event)
     for name, head in group.heads.items():
@@ -133,45 +122,60 @@ def _fold_people(outcome: Outcome, known: Known, viewer: str, listed: list[Event
             what = tuple(sorted(group.changed.get(name, ())))
             leading = head.merged_into or head.viewer
             outcome.heads[name] = (head, (ViewerChanged(viewer=leading, what=what),) if what else ())
+    outcome.wanted = frozenset(group.wanted)
 
 
-def _join(group: _People, viewer: str, event: Event, other: str, identity: Identity, *, stated: bool) -> None:
-    own = Identity(kind=event.identity[0], value=event.identity[1]) if event.identity else None
-    one, another = group.leading(viewer, own), group.leading(other, identity)
-    if one.viewer == another.viewer:
-        return
-    # A shared device carries two users' ids in turn: only an alias of both joins two users.
-    both_users = one.viewer.startswith("u") and another.viewer.startswith("u")
-    merged = None if both_users and not stated else people.merge(one, another)
-    if merged is None:
-        noted = tuple(sorted({*one.refused_merges, other}))[:MAX_MEMBERS]
-        group.put(one.model_copy(update={"refused_merges": noted}))
-        return
-    surviving, pointer = merged
-    group.put(surviving, "merged")
-    group.put(pointer)
+def _together(known: Known, viewer: str, events: Iterable[Event]) -> People:
+    """The people of these events, after what they say of who is one person."""
+    listed = list(events)
+    group = People(dict(known.heads), _identities(listed))
+    for name, identity in group.identities.items():
+        # Whom only a scanned code had named until now.
+        if name in group.heads and group.heads[name].identity is None:
+            group.put(group.heads[name].model_copy(update={"identity": identity}))
+    for event in listed:
+        for bond in _bonds(event):
+            if bond.one != bond.other:
+                group.bind(bond)
+        for name, reason in event.refused:
+            group.refuse(viewer, name, reason)
+    return group
 
 
-def _fold_fact(outcome: Outcome, known: Known, group: _People, viewer: str, event: Event) -> None:
-    own = Identity(kind=event.identity[0], value=event.identity[1]) if event.identity else None
+def _identities(events: Iterable[Event]) -> dict[str, Identity]:
+    """What viewers are called by their sources. Identifiers are personal data, and are kept as hashes only."""
+    found: dict[str, Identity] = {}
+    for event in events:
+        if event.viewer is not None and event.identity is not None:
+            found[event.viewer] = Identity(kind=event.identity[0], value=event.identity[1])
+        for link in event.links:
+            if link.kind in ("user", "anonymous"):
+                found[link.viewer] = Identity(kind=link.kind, value=link.value)
+    return found
+
+
+def _fold_fact(outcome: Outcome, known: Known, group: People, viewer: str, event: Event) -> None:
     if isinstance(event.meaning, (Ordered, Amended)):
         try:
-            _fold_order(outcome, known, group, viewer, event, own)
+            _fold_order(outcome, known, group, viewer, event)
         except orders.OrderRefused as refused:
             outcome.dead.append((event, str(refused)))
             _note_conflict(outcome, known, event)
         return
-    joins = any(
-        known.heads.get(name) != group.heads.get(name) for name in (viewer, *(link.viewer for link in event.links))
-    )
+    joins = any(known.heads.get(name) != group.heads.get(name) for name in named_by(event))
     if isinstance(event.meaning, Aliased):
         outcome.duplicates += not joins
         return
-    head = group.leading(viewer, own)
-    learnt = head
-    # An event that carries two identities speaks for both: a consent withdrawn on one is granted anew on both.
-    for origin in (viewer, *(link.viewer for link in event.links)):
-        learnt = people.learn(learnt, origin, event)
+    # An event that carries two viewer ids speaks for both: a consent withdrawn on one is granted anew on both.
+    origins = [viewer, *(link.viewer for link in event.links if link.kind in ("user", "anonymous"))]
+
+    def learn(facts: Facts) -> Facts:
+        for origin in origins:
+            facts = people.learn(facts, origin, event)
+        return facts
+
+    head = group.leading(viewer)
+    learnt = people.told(head, viewer, learn)
     if learnt == head:
         outcome.duplicates += not joins
         return
@@ -189,9 +193,7 @@ def _what_changed(before: Head, after: Head) -> set[str]:
     return changed
 
 
-def _fold_order(
-    outcome: Outcome, known: Known, group: _People, viewer: str, event: Event, own: Identity | None
-) -> None:
+def _fold_order(outcome: Outcome, known: Known, group: People, viewer: str, event: Event) -> None:
     said = event.meaning
     if isinstance(said, Ordered):
         taken = orders.place(_order(outcome, known, said.order), viewer, event.show, event, said)
@@ -208,7 +210,7 @@ def _fold_order(
     order = taken.order
     outcome.orders[order.order] = (order, (OrderChanged(viewer=order.viewer or viewer, key=f"order#{order.order}"),))
     if taken.first:
-        group.put(people.with_order(group.leading(viewer, own), order))
+        group.put(people.told(group.leading(viewer), viewer, lambda facts: people.with_order(facts, order)))
 
 
 def _order(outcome: Outcome, known: Known, order_id: str) -> Order | None:

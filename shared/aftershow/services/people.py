@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aftershow.model.engagements import Engagement
 from aftershow.model.reminders import Reminder
 from aftershow.model.shows import Show
-from aftershow.model.viewers import MAX_MEMBERS, Head
+from aftershow.model.viewers import MAX_CHAIN, Head
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Range
@@ -31,7 +31,7 @@ class Reading:
 
 def leading_head(ports: Ports, viewer: str) -> tuple[Head, Item] | None:
     """The surviving head behind any viewer id; None for somebody of whom only behaviour is known."""
-    for _ in range(MAX_MEMBERS + 1):
+    for _ in range(MAX_CHAIN):
         item = ports.store.get(keys.head(viewer))
         if item is None:
             return None

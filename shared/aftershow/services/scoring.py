@@ -19,8 +19,9 @@ from aftershow.model.viewers import Head
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.queues import Message
-from aftershow.ports.store import Item, Key, OutboxEvent, Put
+from aftershow.ports.store import Item, Key, LimitExceeded, OutboxEvent, Put
 from aftershow.rules import viewing
+from aftershow.rules.identifiers import read_blocked
 from aftershow.rules.intake import Packed, pack, unpack
 from aftershow.rules.segment import (
     AddressSuppressed,
@@ -37,6 +38,8 @@ from aftershow.services.messages import Busy, Received, settle
 
 # One commit takes 100 items; an event brings at most two of them (order and engagement), heads take a few more.
 MAX_EVENTS_PER_COMMIT = 40
+# Viewer ids and identifiers that the events of one commit name; where people come apart, all of theirs are written.
+MAX_NAMES_PER_COMMIT = 20
 # What is left of the time when the rest is given back: a commit and its retries fit in it.
 GIVE_BACK_SECONDS = 20
 
@@ -143,7 +146,7 @@ def _note_watermark(ports: Ports, at: int) -> None:
 def _read(
     ports: Ports, events: Iterable[tuple[str, bytes]], context: dict[str, object], received_at: int, source: str
 ) -> Intake:
-    shop = Defaults(currency=ports.settings.shop_currency)
+    shop = _defaults(ports, source)
     units: dict[str, Unit] = {}
     intake = Intake(units=[], news=[], raws={}, events=0, dead=0)
     for kind, raw in events:
@@ -160,9 +163,28 @@ def _read(
         elif event.viewer is not None:
             units.setdefault(event.viewer, Unit(event.viewer)).events.append(event)
     for unit in units.values():
-        for start in range(0, len(unit.events), MAX_EVENTS_PER_COMMIT):
-            intake.units.append(Unit(unit.viewer, unit.events[start : start + MAX_EVENTS_PER_COMMIT]))
+        intake.units += _cut(unit)
     return intake
+
+
+def _cut(unit: Unit) -> list[Unit]:
+    """A viewer's events in units that one commit can take, whatever they name."""
+    cut = [Unit(unit.viewer)]
+    names: set[str] = set()
+    for event in unit.events:
+        named = viewing.named_by(event)
+        if len(cut[-1].events) == MAX_EVENTS_PER_COMMIT or len(names | named) > MAX_NAMES_PER_COMMIT:
+            cut.append(Unit(unit.viewer))
+            names = set()
+        cut[-1].events.append(event)
+        names |= named
+    return cut
+
+
+def _defaults(ports: Ports, source: str) -> Defaults:
+    settings = ports.settings
+    blocked = read_blocked(settings.blocked_identifiers, settings.shop_country)
+    return Defaults(settings.shop_currency, settings.shop_country, source in settings.trusted_sources, blocked)
 
 
 def _last_seen(intake: Intake) -> dict[str, int]:
@@ -186,7 +208,7 @@ def _commit_units(ports: Ports, intake: Intake, tally: Tally, stop_at: int) -> l
             late.append(unit)
             return
         try:
-            outcomes.append(settle(ports, _Attempt(ports, unit, read)))
+            outcomes.extend(_settled(ports, unit, read))
         except Busy:
             late.append(unit)
 
@@ -201,6 +223,18 @@ def _commit_units(ports: Ports, intake: Intake, tally: Tally, stop_at: int) -> l
             came = dead_letters.Came(kept.kind, kept.source, ports.now(), {})
             tally.dead += dead_letters.file(ports, kept.raw, reason, came)
     return late
+
+
+def _settled(ports: Ports, unit: Unit, read: _Read | None) -> list[viewing.Outcome]:
+    try:
+        return [settle(ports, _Attempt(ports, unit, read))]
+    except LimitExceeded:
+        # So many people came apart at once that one commit can't hold them: fewer events do.
+        half = len(unit.events) // 2
+        if half == 0:
+            raise
+        halves = (Unit(unit.viewer, unit.events[:half]), Unit(unit.viewer, unit.events[half:]))
+        return [outcome for each in halves for outcome in _settled(ports, each, None)]
 
 
 def _rounds(units: Sequence[Unit]) -> list[list[Unit]]:
@@ -218,7 +252,7 @@ def _rounds(units: Sequence[Unit]) -> list[list[Unit]]:
 
 
 def _viewers_of(unit: Unit) -> set[str]:
-    return {unit.viewer} | {link.viewer for event in unit.events for link in event.links}
+    return {unit.viewer}.union(*map(viewing.named_by, unit.events))
 
 
 def _keys_of(unit: Unit) -> list[Key]:
@@ -269,17 +303,22 @@ class _Attempt:
         read, self.read = self.read or _Read(self.ports), None
         wanted = _keys_of(self.unit)
         read.fetch(wanted)
-        heads = self._heads(read)
-        outcome = viewing.decide(self.unit.viewer, self.unit.events, self._known(read, wanted, heads))
+        names = _heads_of(self.unit)
+        while True:
+            heads = self._heads(read, names)
+            outcome = viewing.decide(self.unit.viewer, self.unit.events, self._known(read, wanted, heads))
+            if outcome.wanted <= names:
+                break
+            names |= outcome.wanted
         puts = _puts(read, outcome)
         if puts:
             self.ports.store.commit(puts)
         return outcome
 
-    def _heads(self, read: _Read) -> dict[str, Head]:
-        """The heads of the unit's identities and of everything that they lead to."""
+    def _heads(self, read: _Read, names: Iterable[str]) -> dict[str, Head]:
+        """The heads of these names and of everything that they lead to."""
         heads: dict[str, Head] = {}
-        open_names = sorted(_heads_of(self.unit))
+        open_names = sorted(names)
         while open_names:
             read.fetch(keys.head(name) for name in open_names)
             found = [Head.read(item.body) for name in open_names if (item := read.item(keys.head(name)))]

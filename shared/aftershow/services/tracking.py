@@ -19,7 +19,7 @@ from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Key, OutboxEvent, Put
 from aftershow.rules import feedback, links
-from aftershow.rules.people import latest_grant, with_consent
+from aftershow.rules.people import latest_grant, told, with_consent
 from aftershow.rules.planning import address_of
 from aftershow.services import pages, people, rows
 from aftershow.services.messages import Received, settle
@@ -169,7 +169,7 @@ def _opt_out(ports: Ports, target: links.LinkTarget) -> None:
     # Later than every consent so far, also than one that was stamped by a clock that runs ahead.
     at = max(ports.now(), 1 + latest_grant(head, channel))
     said = Consent(state="withdrawn", at=at, id=target.reminder, source=UNSUBSCRIBE_LINK)
-    opted_out = with_consent(head, head.viewer, f"marketing:{channel}", said)
+    opted_out = told(head, head.viewer, lambda facts: with_consent(facts, head.viewer, f"marketing:{channel}", said))
     changed = ViewerChanged(viewer=head.viewer, what=("consent",))
     event = OutboxEvent(changed.kind, changed.model_dump_json())
     puts = [Put(head_item.key, opted_out.body(), head_item.version, (event,))]
