@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from aftershow.model.base import Record
 from aftershow.model.engagements import Engagement
-from aftershow.model.ids import viewer_id
+from aftershow.model.ids import IdentityKind, is_viewer
 from aftershow.model.ledger import Account, Entry
 from aftershow.model.orders import Order
 from aftershow.model.playbooks import Playbook
@@ -19,6 +19,7 @@ from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head
 from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
+from aftershow.rules.identifiers import known_as, read_email, read_phone
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
 from aftershow.services import launching
@@ -26,6 +27,10 @@ from aftershow.services.recounting import Recount, recount
 from infra.local.host import LocalHost
 
 T = TypeVar("T", bound=Record)
+# Traits by which somebody may be asked for.
+_NAMING = frozenset({"email", "phone", "phone_as_sent", *get_args(IdentityKind)})
+# As many as a person would compare.
+MAX_NAMESAKES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Records:
     @cached_property
     def humans(self) -> Mapping[str, Human]:
         """People by surviving viewer id: whoever has a head or an engagement."""
-        names = {*self.heads, *(one.viewer for one in self.engagements)}
+        names = {*filter(is_viewer, self.heads), *(one.viewer for one in self.engagements)}
         members: dict[str, list[str]] = {}
         for name in sorted(names):
             members.setdefault(lead(self.heads, name), []).append(name)
@@ -189,22 +194,48 @@ class Records:
         return [entry for entry in self.refused if entry.home in human.members]
 
     def find(self, identifier: str) -> Human | None:
-        """The person behind any identifier: viewer id, user id, anonymous id, e-mail address or phone number."""
-        candidates = [identifier, viewer_id("user", identifier), viewer_id("anonymous", identifier)]
-        candidates += self._by_trait(identifier)
-        for name in candidates:
+        """The person behind any identifier: viewer id, user id, anonymous id, e-mail address, telephone number, or an
+        id of an app or platform."""
+        value = identifier.strip()
+        forms: dict[IdentityKind, str | None] = {
+            "email": read_email(value), "phone": read_phone(value, self.settings.shop_country),
+        }  # fmt: skip
+        named = [
+            one.viewer for kind in get_args(IdentityKind) if (one := known_as(kind, forms.get(kind, value))) is not None
+        ]
+        for name in (value, *named, *self._by_trait(value, forms)):
             human = self.humans.get(lead(self.heads, name))
             if human is not None:
                 return human
-        return self._by_start(identifier)
+        return self._by_start(value)
 
-    def _by_trait(self, value: str) -> Iterable[str]:
-        wanted = value.strip().lower()
+    def _by_trait(self, value: str, forms: Mapping[IdentityKind, str | None]) -> list[str]:
+        """Those whose profile holds the value, told by a source that joins nobody."""
+        wanted = {value.lower(), (forms["email"] or "").lower(), forms["phone"]} - {"", None}
         return [
             head.viewer
             for head in self.heads.values()
-            if wanted in ((head.trait("email") or "").lower(), head.trait("phone"))
+            if wanted & {said.value.lower() for name, said in head.traits.items() if name in _NAMING}
         ]
+
+    def namesakes(self, human: Human) -> dict[str, list[str]]:
+        """Other people with the same e-mail address or telephone number, who were not joined by it: trait to viewer
+        ids, the first few."""
+        found: dict[str, list[str]] = {}
+        for trait in ("email", "phone"):
+            value = (human.head.trait(trait) or "").lower() if human.head else ""
+            others = self._by_address.get((trait, value), [])
+            found[trait] = [viewer for viewer in others if viewer != human.viewer][:MAX_NAMESAKES]
+        return {trait: viewers for trait, viewers in found.items() if viewers}
+
+    @cached_property
+    def _by_address(self) -> Mapping[tuple[str, str], list[str]]:
+        by_address: dict[tuple[str, str], list[str]] = {}
+        for head in self.heads.values():
+            for trait in ("email", "phone"):
+                if head.merged_into is None and (value := head.trait(trait)):
+                    by_address.setdefault((trait, value.lower()), []).append(head.viewer)
+        return by_address
 
     def _by_start(self, start: str) -> Human | None:
         """The one person whose viewer id starts so: what a report prints is shortened."""

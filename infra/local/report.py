@@ -29,6 +29,8 @@ REASONS_OF_ONE = 3
 STORY_LINES = 24
 # `explain` tells all of it, up to a bound that no real person reaches.
 MAX_EXPLAINED = 2_000
+# Of a name that is a hash: the same as the stories show of a viewer id.
+SHORT_CHARACTERS = 10
 _BAR_CELLS = 40
 TONES = {"hot": "red", "considering": "yellow", "cold": "blue"}
 
@@ -47,6 +49,11 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
     known = ", ".join(told["members"])
     head = Text(f"{known}\n{plain(profile)}" if profile else known)
     console.print(Panel(head, title=Text(story.viewer, "bold"), box=box.ROUNDED, padding=(0, 2)))
+    identity = Table.grid(padding=(0, 2))
+    for kind, reason in _identity(told, locale):
+        identity.add_row(Text(plain(kind)), Text(plain(reason)))
+    if identity.row_count:
+        console.print(section(word("identity", locale), identity))
     console.print(section(word("story", locale), _told(story, locale, most=MAX_EXPLAINED)))
     alone = Table.grid(padding=(0, 2))
     for one in told["left_alone"]:
@@ -58,6 +65,18 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
     points = told["points"]
     counts = {"earned": points["earned"], "reversed": points["reversed"], "balance_sum": points["balance"]}
     console.print(section(word("points", locale), _figures(locale, **counts)))
+
+
+def _identity(told: Mapping[str, Any], locale: str) -> Iterator[tuple[str, str]]:
+    """By what a person is known beside their viewer ids, and which merges were refused, and why."""
+    for one in told["identifiers"]:
+        yield word(f"by_{one['kind']}", locale), word("joins", locale)
+    for one in told["refused_merges"]:
+        reason = word(f"refused_{one['reason']}", locale)
+        yield word(f"by_{one['kind']}", locale), f"{reason} ({one['name'][:SHORT_CHARACTERS]})"
+    for trait, viewers in told["not_joined"].items():
+        others = ", ".join(viewer[:SHORT_CHARACTERS] for viewer in viewers)
+        yield word(f"by_{trait}", locale), f"{word('not_joined', locale)} ({others})"
 
 
 def plain(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aftershow.model.engagements import Engagement
+from aftershow.model.ids import kind_of
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.reminders import Reminder
 from aftershow.rules.intent import score
@@ -270,7 +271,13 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         "profile": {name: said.value for name, said in head.traits.items()} if head else {},
         "consent": _consent(human),
         "follows": {host: said.value for host, said in head.follows.items()} if head else {},
-        "refused_merges": list(head.refused_merges) if head else [],
+        "identifiers": [{"kind": kind_of(name), "name": name} for name in head.identifiers] if head else [],
+        "refused_merges": [
+            {"kind": kind_of(one.name), "name": one.name, "reason": one.reason} for one in head.refused_merges
+        ]
+        if head
+        else [],
+        "not_joined": records.namesakes(human),
         "engagements": [_engagement(one) for one in engagements.values()],
         "orders": [
             {**one.model_dump(exclude_defaults=True), "at": iso(one.at) if one.at is not None else None}

@@ -73,6 +73,11 @@ def identifier(kind: IdentityKind, value: str) -> Identifier:
     return Identifier(kind, value.lower() if kind == "email" else value)
 
 
+def known_as(kind: IdentityKind, value: str | None) -> Identifier | None:
+    """The identity of a value that somebody asks for; None where the value can't be one of this kind."""
+    return identifier(kind, value) if value is not None and is_usable_identity(value) else None
+
+
 def is_blocked(one: Identifier, blocked: Collection[str]) -> bool:
     """Whether the value names nobody, or everybody: a filler, or one that the shop named (a desk's number)."""
     if one.value in FILLERS or one.value in blocked:
