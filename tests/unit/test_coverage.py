@@ -51,7 +51,8 @@ NAMES = sorted({*segment._READERS, *segment._COUNTED})  # noqa: SLF001 (the whol
 @pytest.mark.parametrize("name", NAMES)
 def test_every_word_of_the_wire_delivers_a_signal(name: str) -> None:
     """And it is listed there, so that the meter can say what to send."""
-    event = tracked(name, who={"anonymousId": "a"}, **SAID.get(name, {}))
+    contact = {"externalIds": [{"type": "wecom_external_userid", "id": "c"}]}
+    event = read("track", START, "m1", contact, event=name, properties=SAID.get(name, {}), anonymousId="a")
     delivered = set(signals_of(event))
     assert delivered
     assert any(word.startswith(name) for signal in delivered for word in SIGNALS[signal])
