@@ -45,14 +45,14 @@ SAID: dict[str, dict[str, Any]] = {
     "Live Show Started": {"show_id": "s"},
     "Live Show Ended": {"show_id": "s"},
 }
+CONTACT = {"externalIds": [{"type": "wecom_external_userid", "id": "c"}]}
 NAMES = sorted({*segment._READERS, *segment._COUNTED})  # noqa: SLF001 (the whole vocabulary, so that none is forgotten)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_word_of_the_wire_delivers_a_signal(name: str) -> None:
     """And it is listed there, so that the meter can say what to send."""
-    contact = {"externalIds": [{"type": "wecom_external_userid", "id": "c"}]}
-    event = read("track", START, "m1", contact, event=name, properties=SAID.get(name, {}), anonymousId="a")
+    event = read("track", START, "m1", CONTACT, event=name, properties=SAID.get(name, {}), anonymousId="a")
     delivered = set(signals_of(event))
     assert delivered
     assert any(word.startswith(name) for signal in delivered for word in SIGNALS[signal])
@@ -78,7 +78,8 @@ def test_people_are_known_by_identities_addresses_and_zones() -> None:
 def events(draw: st.DrawFn) -> Event:
     """Some event of the vocabulary on some day."""
     name, at = draw(st.sampled_from(NAMES)), START + draw(st.integers(-60, 60)) * DAY
-    return tracked(name, at, draw(st.text(min_size=1, max_size=4)), **SAID.get(name, {}))
+    message_id = draw(st.text(min_size=1, max_size=4))
+    return read("track", at, message_id, CONTACT, event=name, properties=SAID.get(name, {}))
 
 
 @examples(60)
