@@ -109,7 +109,7 @@ class Post:
             return "it was redriven already"
         raw = original(self.store, letter)
         try:
-            intake, reason = self._judged(letter.record, _without_times(raw) if at_receipt else raw)
+            intake, reason = self._judged(letter.record, raw, undated=at_receipt)
         except BrokenJson as broken:
             return str(broken)
         if reason or only_try:
@@ -117,12 +117,12 @@ class Post:
         self._hand_over(letter, intake)
         return self._mark(letter)
 
-    def _judged(self, record: DeadLetter, raw: bytes) -> tuple[Intake, str]:
-        judged = judged_again(raw, self.now)
+    def _judged(self, record: DeadLetter, raw: bytes, *, undated: bool) -> tuple[Intake, str]:
+        judged = judged_again(raw, self.now, undated=undated)
         if judged is not None:
             return judged.intake, next(filter(None, judged.reasons), "")
         intake = Intake(write_key=None, context=b"{}")
-        return intake, admit(intake, record.kind or None, raw, self.now) or ""
+        return intake, admit(intake, record.kind or None, _without_times(raw) if undated else raw, self.now) or ""
 
     def _hand_over(self, letter: Letter, intake: Intake) -> None:
         record = letter.record

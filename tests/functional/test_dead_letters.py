@@ -226,6 +226,22 @@ def test_events_of_other_wires_are_sent_again_as_theirs(shop: Local) -> None:
     run.close()
 
 
+def test_a_wrong_clock_of_another_wire_can_be_redriven_as_of_its_receipt(shop: Local) -> None:
+    """Its time stands deep inside of the request that was kept."""
+    liked = {"EventType": "Live Liked", "Timestamp": "1970-01-01T00:00:07Z", "Attributes": {"show_id": "spring"}}
+    put = {"BatchItem": {"phone": {"Endpoint": {}, "Events": {"e1": liked}}}}
+    run = runs.going_on(shop.data, now=lambda: shop.now)
+    assert run.host.request("POST", "/v1/apps/local/events", HEADERS, written(put)).status == 202
+    run.host.drain()
+    run.close()
+    rows("redrive", "--all", *shop.options, status=1)
+    [row] = rows("redrive", "--all", "--at-receipt", *shop.options)
+    assert (row["state"], row["refused"]) == ("redriven", "")
+    run = runs.opened(shop.data)
+    assert [one.counts() for one in run.records().engagements] == [{Kind.LIKED: 1}]
+    run.close()
+
+
 def test_redrive_wants_to_know_which(shop: Local) -> None:
     shop.post(batch(event()))
     assert "which ones?" in asked("redrive", *shop.options, status=2).stderr

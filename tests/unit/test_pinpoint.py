@@ -178,9 +178,11 @@ def test_the_same_endpoint_has_the_same_message_id_and_another_one_another() -> 
     assert endpoint_messages("e1", {**ENDPOINT, "Address": "bo@example.com"}, START)[0]["messageId"] != first
 
 
-def test_a_date_that_is_long_past_is_brought_to_the_oldest_that_is_taken() -> None:
+def test_a_date_that_is_long_past_is_brought_to_the_oldest_that_is_safely_taken() -> None:
+    """Also when it gets to the door only hours later."""
     [identify] = endpoint_messages("e1", {**ENDPOINT, "EffectiveDate": "2019-01-01T00:00:00Z"}, START)
-    assert identify["timestamp"] == iso(START - MAX_AGE)
+    assert identify["timestamp"] == iso(START - MAX_AGE + DAY)
+    assert judge([Translated(b"{}", (identify,))], START + DAY).reasons == ("",)
 
 
 @pytest.mark.parametrize(

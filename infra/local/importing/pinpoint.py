@@ -56,10 +56,6 @@ def take_endpoint(row: Row, headers: Sequence[str], times: Times) -> Taken:
         return Taken(row.line, problems=[Problem(row.line, "refused", str(error))])
     if not is_usable_identity(name) or not messages:
         return Taken(row.line, problems=[Problem(row.line, "refused", "says nothing of anybody")])
-    if str(fields.get("OptOut", "")).upper() == "ALL" and address and channel in ("email", "sms"):
-        user = fields.get("User", {}).get("UserId")
-        who = Person(str(user) if user else None, name, None, None)
-        messages += suppressed(who, channel, address, "opted_out", None, times)[:1]
     return Taken(row.line, messages, [Problem(row.line, "not sendable", NO_GRANT)])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from aftershow.model.ids import digest
-from aftershow.model.instants import iso, parse_instant
+from aftershow.model.instants import DAY, iso, parse_instant
 from aftershow.rules.intake import MAX_AGE, MAX_AHEAD
 from aftershow.rules.wires import (
     Translated,
@@ -36,6 +36,8 @@ ACCEPTED, REFUSED = 202, 400
 CHANNELS = {"EMAIL": "email", "SMS": "sms", "VOICE": "sms"} | dict.fromkeys(
     ("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "BAIDU"), "push"
 )
+# What is brought within the door's limit must still be within it when it gets there, a day's import later.
+_SAFE_AGE = MAX_AGE - DAY
 # Attributes are texts; these two are read as yes or no.
 _FLAGS = ("livestream", "cancelled")
 
@@ -170,7 +172,7 @@ def _moment(stated: str | None, now: int) -> str | None:
         at = parse_instant(stated) if stated else None
     except ValueError:
         return None
-    return None if at is None or at > now + MAX_AHEAD else iso(max(at, now - MAX_AGE))
+    return None if at is None or at > now + MAX_AHEAD else iso(max(at, now - _SAFE_AGE))
 
 
 def _traits(endpoint: _Endpoint) -> dict[str, Any]:
