@@ -8,35 +8,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
-Template = Mapping[str, Any]
+from tests.deployed.expansion import (
+    EVENT_SOURCE,
+    Template,
+    aliases,
+    as_list,
+    attribute,
+    of_type,
+    queue_sources,
+    references,
+    routes,
+    statements,
+    target,
+    texts,
+)
+from tests.deployed.rollout_rules import ROLLOUT_RULES
+
 Rule = Callable[[Template], Iterator[str]]
 
 TRIES = 5
-ALIAS = "live"
 HIDDEN_TIMES = 6
 # What AWS takes where the template says nothing.
 USUAL_VISIBILITY_SECONDS, USUAL_RETENTION_SECONDS, USUAL_TIMEOUT_SECONDS = 30, 345_600, 3
 # An HTTP API gives a function up after this.
 API_WAITS_SECONDS = 30
-# What may name a function past its alias: what makes the alias, and what watches.
-_NAMES_FUNCTIONS = {
-    "AWS::Lambda::Version",
-    "AWS::Lambda::Alias",
-    "AWS::Lambda::EventInvokeConfig",
-    "AWS::CloudFormation::Stack",
-    "AWS::CloudWatch::Alarm",
-    "AWS::CloudWatch::Dashboard",
-    "AWS::Logs::MetricFilter",
-}
-# Lambda's limit for the description of a version.
-DESCRIPTION_LENGTH = 256
-# Whoever adds a line here says why a version can't be described by the parameter. (function, parameter) to the reason.
-UNDESCRIBED = {("IngestEvent", "DouyinSecret"): "descriptions are no place for secrets; its own description says so"}
-# How long CodeDeploy takes, by the names of its ways: a tenth first and the rest after n minutes, or a tenth every n.
-_ROLLOUT_MINUTES = {r"AllAtOnce()": 0, r"Canary10Percent(\d+)Minutes": 1, r"Linear10PercentEvery(\d+)Minutes?": 10}
 
 # Whoever adds a line here says why it can't be one resource. (role, action, resource) to the reason.
 _SES_IDENTITY = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"
@@ -74,19 +71,11 @@ OUTPUTS = {
     "RelayRefusedQueueUrl",
     "RelayFailuresBucketName",
 }
-_EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
-
-
-def of_type(template: Template, *types: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Names and properties of the resources of these types, whatever their condition."""
-    for name, resource in template["Resources"].items():
-        if resource["Type"] in types:
-            yield name, resource.get("Properties", {})
 
 
 def hidden_long_enough(template: Template) -> Iterator[str]:
     """A message is hidden 6 times as long as its function may run: AWS tries a throttled batch again within that."""
-    for name, queue, function in _queue_sources(template):
+    for name, queue, function in queue_sources(template):
         hidden = template["Resources"][queue]["Properties"].get("VisibilityTimeout", USUAL_VISIBILITY_SECONDS)
         timeout = template["Resources"][function]["Properties"].get("Timeout", USUAL_TIMEOUT_SECONDS)
         if hidden < HIDDEN_TIMES * timeout:
@@ -95,14 +84,14 @@ def hidden_long_enough(template: Template) -> Iterator[str]:
 
 def partial_batches(template: Template) -> Iterator[str]:
     """One message's trouble is its own."""
-    for name, _, _ in _queue_sources(template):
+    for name, _, _ in queue_sources(template):
         if template["Resources"][name]["Properties"].get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{name}: doesn't report single failures"
 
 
 def dead_letters(template: Template) -> Iterator[str]:
     """What fails five times goes to a queue that keeps it longer than its source."""
-    for _, name, _ in _queue_sources(template):
+    for _, name, _ in queue_sources(template):
         queue = template["Resources"][name]["Properties"]
         redrive = queue.get("RedrivePolicy")
         if redrive is None:
@@ -110,7 +99,7 @@ def dead_letters(template: Template) -> Iterator[str]:
             continue
         if redrive["maxReceiveCount"] < TRIES:
             yield f"{name}: gives up after {redrive['maxReceiveCount']} tries"
-        dead = template["Resources"][_target(redrive["deadLetterTargetArn"])]["Properties"]
+        dead = template["Resources"][target(redrive["deadLetterTargetArn"])]["Properties"]
         kept = queue.get("MessageRetentionPeriod", USUAL_RETENTION_SECONDS)
         if dead.get("MessageRetentionPeriod", USUAL_RETENTION_SECONDS) <= kept:
             yield f"{name}: its dead-letter queue keeps messages no longer than itself"
@@ -120,7 +109,7 @@ def own_roles(template: Template) -> Iterator[str]:
     """Each function has a role of its own, written in the template."""
     users: dict[str, str] = {}
     for name, function in of_type(template, "AWS::Lambda::Function"):
-        role = _target(function.get("Role"))
+        role = target(function.get("Role"))
         if template["Resources"].get(role, {}).get("Type") != "AWS::IAM::Role" or role != f"{name}Role":
             yield f"{name}: has no role {name}Role of its own"
         if users.setdefault(role, name) != name:
@@ -139,14 +128,14 @@ def no_managed_policies(template: Template) -> Iterator[str]:
 def listed_rights(template: Template) -> Iterator[str]:
     """Actions and resources are named one by one; the exceptions are listed with reasons."""
     used = set()
-    for role, statement in _statements(template):
+    for role, statement in statements(template):
         if "NotAction" in statement or "NotResource" in statement or statement["Effect"] != "Allow":
             yield f"{role}: a statement that doesn't simply allow"
             continue
-        for action in _list(statement["Action"]):
+        for action in as_list(statement["Action"]):
             if "*" in action:
                 yield f"{role}: allows {action}"
-            for resource in filter(_is_wide, _texts(statement["Resource"])):
+            for resource in filter(_is_wide, texts(statement["Resource"])):
                 used.add((role, action, resource))
                 if (role, action, resource) not in WILDCARDS:
                     yield f"{role}: allows {action} on {resource}"
@@ -156,8 +145,8 @@ def listed_rights(template: Template) -> Iterator[str]:
 
 def streams(template: Template) -> Iterator[str]:
     """A stream must not stand still for one record, nor lose it."""
-    for name, source in of_type(template, _EVENT_SOURCE):
-        if _attribute(source["EventSourceArn"]) != "StreamArn":
+    for name, source in of_type(template, EVENT_SOURCE):
+        if attribute(source["EventSourceArn"]) != "StreamArn":
             continue
         if not source.get("BisectBatchOnFunctionError"):
             yield f"{name}: doesn't halve a failing batch"
@@ -165,18 +154,18 @@ def streams(template: Template) -> Iterator[str]:
             if not source.get(limit, -1) > 0:
                 yield f"{name}: has no {limit}"
         # A queue or a topic would get only where the records were, and the stream forgets them after a day.
-        failed = _target(source.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+        failed = target(source.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
         if template["Resources"].get(failed, {}).get("Type") != "AWS::S3::Bucket":
             yield f"{name}: what fails doesn't go to a bucket"
 
 
 def authorizers(template: Template) -> Iterator[str]:
     """Each route asks for who calls, but the listed ones."""
-    routes = dict(_routes(template))
-    for route, operation in routes.items():
+    known = dict(routes(template))
+    for route, operation in known.items():
         if not operation.get("security") and route not in PUBLIC_ROUTES:
             yield f"{route}: is open to everybody"
-    for listed in PUBLIC_ROUTES.keys() - routes.keys():
+    for listed in PUBLIC_ROUTES.keys() - known.keys():
         yield f"{listed}: is listed as public, and isn't there"
 
 
@@ -185,7 +174,7 @@ def kept_rates(template: Template) -> Iterator[str]:
     told = template["Resources"]["SendMessage"]["Properties"]["Environment"]["Variables"]["SEND_QUEUES"]
     rated = set(re.findall(r"\$\{(\w+)\}", json.dumps(told)))
     bounded = set()
-    for name, queue, _ in _queue_sources(template):
+    for name, queue, _ in queue_sources(template):
         if template["Resources"][name]["Properties"].get("ScalingConfig", {}).get("MaximumConcurrency"):
             bounded.add(queue)
     for queue in sorted(rated - bounded):
@@ -230,7 +219,7 @@ def logs_expire(template: Template) -> Iterator[str]:
     users: dict[str, str] = {}
     for name, function in of_type(template, "AWS::Lambda::Function"):
         logging = function.get("LoggingConfig", {})
-        group = _target(logging.get("LogGroup"))
+        group = target(logging.get("LogGroup"))
         if users.setdefault(group, name) != name:
             yield f"{name}: logs where {users[group]} does"
         if "RetentionInDays" not in template["Resources"].get(group, {}).get("Properties", {}):
@@ -243,7 +232,7 @@ def any_partition(template: Template) -> Iterator[str]:
     """ARNs and hosts fit aws-cn and the others too."""
     for section in ("Resources", "Outputs"):
         for name, thing in template[section].items():
-            for text in _texts(thing):
+            for text in texts(thing):
                 if re.search(r"arn:aws\b", text):
                     yield f"{name}: {text} is for one partition"
                 # What calls us is called so in every partition.
@@ -283,11 +272,11 @@ def same_runtime(template: Template) -> Iterator[str]:
 
 def answers_in_time(template: Template) -> Iterator[str]:
     """A function behind the API ends no later than the API gives up."""
-    aliases = _aliases(template)
-    for _, operation in _routes(template):
+    functions = aliases(template)
+    for _, operation in routes(template):
         uri = operation["x-amazon-apigateway-integration"]["uri"]
-        for name in aliases.keys() & _references(uri):
-            function = aliases[name]
+        for name in functions.keys() & references(uri):
+            function = functions[name]
             timeout = template["Resources"][function]["Properties"].get("Timeout", USUAL_TIMEOUT_SECONDS)
             if timeout > API_WAITS_SECONDS:
                 yield f"{function}: runs up to {timeout} s"
@@ -302,117 +291,6 @@ def only_known_callers(template: Template) -> Iterator[str]:
         for statement in policy["PolicyDocument"]["Statement"]:
             if "aws:SourceArn" not in statement.get("Condition", {}).get("ArnEquals", {}):
                 yield f"{name}: anybody's resource of {statement['Principal']} may send"
-
-
-def through_aliases(template: Template) -> Iterator[str]:
-    """Whatever calls a function calls its alias: a rollout moves all of its work, and a rollback too."""
-    functions = {name for name, _ in of_type(template, "AWS::Lambda::Function")}
-    for name in sorted(functions - set(_aliases(template).values())):
-        yield f"{name}: has no alias"
-    for name, resource in template["Resources"].items():
-        if resource["Type"] not in _NAMES_FUNCTIONS:
-            for function in sorted(functions & _references(resource)):
-                yield f"{name}: goes past the alias of {function}"
-    for name, settings in of_type(template, "AWS::Lambda::EventInvokeConfig"):
-        if settings["Qualifier"] != ALIAS:
-            yield f"{name}: is not for the alias"
-
-
-def watched_rollouts(template: Template) -> Iterator[str]:
-    """An alias moves under the eyes of alarms on the new version, which roll it back, by a role for it alone."""
-    workers = {function for _, _, function in _queue_sources(template)}
-    for alias, function in _aliases(template).items():
-        policy = template["Resources"][alias].get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate")
-        if policy is None:
-            yield f"{function}: moves all at once"
-            continue
-        group = template["Resources"][_target(policy["DeploymentGroupName"])]["Properties"]
-        alarms = [_attribute(alarm["Name"]) for alarm in _when_gradual(group["AlarmConfiguration"]).get("Alarms", ())]
-        wanted = ["Outputs.Errors", "Outputs.Failures"] if function in workers else ["Outputs.Errors"]
-        if alarms != wanted:
-            yield f"{function}: is watched by {alarms}"
-        if "DEPLOYMENT_STOP_ON_ALARM" not in group["AutoRollbackConfiguration"]["Events"]:
-            yield f"{function}: doesn't go back when an alarm rings"
-        if _when_gradual(group["ServiceRoleArn"]) != {"Fn::GetAtt": [f"{function}Canary", "Outputs.Role"]}:
-            yield f"{function}: is moved by a role that is not its own"
-        watched = template["Resources"][f"{function}Canary"]["Properties"]["Parameters"]
-        version = template["Resources"][alias]["Properties"]["FunctionVersion"]
-        if (watched["Function"], watched["Version"]) != ({"Ref": function}, version):
-            yield f"{function}: alarms look at something else"
-        if function in workers and watched.get("Log") != {"Ref": f"{function}Log"}:
-            yield f"{function}: failed messages are counted elsewhere"
-
-
-def rollouts_end_in_time(template: Template) -> Iterator[str]:
-    """What the new version wrote, the old one may refuse: a message must outlive the time in which both work."""
-    for way in template["Parameters"]["Rollout"]["AllowedValues"]:
-        forms = ((re.fullmatch(form, way), factor) for form, factor in _ROLLOUT_MINUTES.items())
-        minutes = [factor * int(found[1] or 0) for found, factor in forms if found]
-        if not minutes or (way != "AllAtOnce") != (template["Mappings"]["Rollouts"][way]["Gradual"] == "true"):
-            yield f"{way}: nobody knows how long it takes"
-            continue
-        for name, source, _ in _queue_sources(template):
-            queue = template["Resources"][source]["Properties"]
-            last_try = (queue["RedrivePolicy"]["maxReceiveCount"] - 1) * queue["VisibilityTimeout"]
-            if last_try < minutes[0] * 60:
-                yield f"{name}: the last try comes after {last_try} s, {way} takes longer"
-
-
-def versions_follow_parameters(template: Template) -> Iterator[str]:
-    """A version keeps what its function was told when it was made, so a changed parameter must make another one.
-
-    CloudFormation does so when the version's description changes, or the layer's, whose number the version names.
-    """
-    for name, version in of_type(template, "AWS::Lambda::Version"):
-        function = _target(version["FunctionName"])
-        described = [version.get("Description", ""), *_layers_named(template, version)]
-        named = template["Parameters"].keys() & _references(described)
-        for parameter in sorted(_told(template, template["Resources"][function]["Properties"]) - named):
-            if (function, parameter) not in UNDESCRIBED:
-                yield f"{name}: stays when {parameter} changes"
-        for parameter in sorted(named):
-            if template["Parameters"][parameter].get("NoEcho"):
-                yield f"{name}: shows {parameter}"
-        for text in described:
-            longest = sum(_longest(template["Parameters"].get(each, {})) for each in _references(text))
-            if longest + len(_references(text)) > DESCRIPTION_LENGTH:
-                yield f"{name}: what it is described by may be longer than {DESCRIPTION_LENGTH} characters"
-
-
-def _layers_named(template: Template, version: Mapping[str, Any]) -> list[Any]:
-    """The descriptions as written: SAM has put values in for the names of parameters."""
-    layers = {name for name, _ in of_type(template, "AWS::Lambda::LayerVersion")}
-    if not layers & _references(version.get("Description")):
-        return []
-    return [layer["Description"] for _, layer in of_type(template["Written"], "AWS::Serverless::LayerVersion")]
-
-
-def _told(template: Template, value: object) -> set[str]:
-    """The parameters on which a value depends, also by conditions."""
-    named = {*_references(value), *_conditions_in(value)}
-    conditions = template["Conditions"].keys() & named
-    parameters: set[str] = template["Parameters"].keys() & named
-    return parameters.union(*(_told(template, template["Conditions"][name]) for name in conditions))
-
-
-def _conditions_in(value: object) -> set[str]:
-    """The conditions that are named anywhere in a value."""
-    if isinstance(value, dict):
-        found = {str(value["Fn::If"][0])} if "Fn::If" in value else set()
-        found |= {value["Condition"]} if isinstance(value.get("Condition"), str) else set()
-        return found.union(*map(_conditions_in, value.values()))
-    if isinstance(value, list):
-        return set().union(*map(_conditions_in, value))
-    return set()
-
-
-def _longest(parameter: Mapping[str, Any]) -> int:
-    """How long a parameter's value can be. What is no parameter is the number of a layer."""
-    if not parameter:
-        return len("999999")
-    if "AllowedValues" in parameter:
-        return max(len(str(value)) for value in parameter["AllowedValues"])
-    return int(parameter.get("MaxLength") or len(str(parameter.get("MaxValue", "?" * DESCRIPTION_LENGTH))))
 
 
 RULES: tuple[Rule, ...] = (
@@ -435,104 +313,18 @@ RULES: tuple[Rule, ...] = (
     same_runtime,
     answers_in_time,
     only_known_callers,
-    through_aliases,
-    watched_rollouts,
-    rollouts_end_in_time,
-    versions_follow_parameters,
+    *ROLLOUT_RULES,
 )
 
 
 def unconditional_dead_queues(template: Template) -> set[str]:
     """The dead-letter queues of the queues that always exist."""
     return {
-        _target(queue["RedrivePolicy"]["deadLetterTargetArn"])
+        target(queue["RedrivePolicy"]["deadLetterTargetArn"])
         for name, queue in of_type(template, "AWS::SQS::Queue")
         if "RedrivePolicy" in queue and "Condition" not in template["Resources"][name]
     }
 
 
-def _queue_sources(template: Template) -> Iterator[tuple[str, str, str]]:
-    """Mapping, queue and function."""
-    aliases = _aliases(template)
-    for name, source in of_type(template, _EVENT_SOURCE):
-        queue = _target(source["EventSourceArn"])
-        if template["Resources"][queue]["Type"] == "AWS::SQS::Queue":
-            called = _target(source["FunctionName"])
-            yield name, queue, aliases.get(called, called)
-
-
-def _aliases(template: Template) -> dict[str, str]:
-    """The aliases of the right name, with their functions."""
-    return {
-        name: _target(alias["FunctionName"])
-        for name, alias in of_type(template, "AWS::Lambda::Alias")
-        if alias["Name"] == ALIAS
-    }
-
-
-def _when_gradual(value: Any) -> Any:
-    """What is behind the condition of a gradual rollout."""
-    return value["Fn::If"][1] if "Fn::If" in value and value["Fn::If"][0] == "WithCanary" else value
-
-
-def _references(value: object) -> set[str]:
-    """The logical ids that are named anywhere in a value."""
-    if isinstance(value, dict):
-        found = {_target(value)} if value.keys() & {"Ref", "Fn::GetAtt"} else set()
-        if "Fn::Sub" in value:
-            found |= {name for text in _texts(value["Fn::Sub"]) for name in re.findall(r"\$\{(\w+)", text)}
-        return found.union(*map(_references, value.values()))
-    if isinstance(value, list):
-        return set().union(*map(_references, value))
-    return set()
-
-
-def _routes(template: Template) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for _, api in of_type(template, "AWS::ApiGatewayV2::Api"):
-        for path, operations in api["Body"]["paths"].items():
-            for method, operation in operations.items():
-                yield f"{method.upper()} {path}", operation
-
-
-def _statements(template: Template) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The statements of the roles, both branches of a condition among them."""
-    for name, role in of_type(template, "AWS::IAM::Role"):
-        for policy in role.get("Policies", ()):
-            for given in policy["PolicyDocument"]["Statement"]:
-                for statement in given["Fn::If"][1:] if "Fn::If" in given else [given]:
-                    if statement != {"Ref": "AWS::NoValue"}:
-                        yield name, statement
-
-
 def _is_wide(resource: str) -> bool:
     return "*" in resource
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Every text in a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts(part)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _target(reference: object) -> str:
-    """The logical id that a reference points at; empty for anything else."""
-    if isinstance(reference, dict):
-        if "Ref" in reference:
-            return str(reference["Ref"])
-        if "Fn::GetAtt" in reference:
-            return str(reference["Fn::GetAtt"][0])
-    return ""
-
-
-def _attribute(reference: object) -> str:
-    return str(reference["Fn::GetAtt"][1]) if isinstance(reference, dict) and "Fn::GetAtt" in reference else ""

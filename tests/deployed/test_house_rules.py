@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.deployed import house_rules as rules
+from tests.deployed import rollout_rules as rollouts
 from tests.deployed.house_rules import RULES, Rule
 
 Change = Callable[[dict[str, Any]], object]
@@ -137,66 +138,74 @@ BREAKS: list[tuple[Rule, Change, str]] = [
     ),
     (rules.no_managed_policies, put("canary.Role", "Properties", "ManagedPolicyArns", value=["x"]), "canary.Role"),
     (rules.listed_rights, put(*CODEDEPLOY, "Action", value="lambda:*"), "canary.Role: allows lambda:*"),
-    (rules.through_aliases, drop("ScoreUserAliaslive"), "ScoreUser: has no alias"),
-    (rules.through_aliases, put("ScoreUserAliaslive", "Properties", "Name", value="other"), "ScoreUser: has no alias"),
+    (rollouts.through_aliases, drop("ScoreUserAliaslive"), "ScoreUser: has no alias"),
     (
-        rules.through_aliases,
+        rollouts.through_aliases,
+        put("ScoreUserAliaslive", "Properties", "Name", value="other"),
+        "ScoreUser: has no alias",
+    ),
+    (
+        rollouts.through_aliases,
         put("ScoreUserFacts", "Properties", "FunctionName", value={"Ref": "ScoreUser"}),
         "ScoreUserFacts: goes past the alias of ScoreUser",
     ),
     (
-        rules.through_aliases,
+        rollouts.through_aliases,
         put("ReleaseDueEveryMinute", "Properties", "Targets", 0, "Arn", value={"Fn::GetAtt": ["ReleaseDue", "Arn"]}),
         "ReleaseDueEveryMinute: goes past",
     ),
     (
-        rules.through_aliases,
+        rollouts.through_aliases,
         put(*CLICK, "uri", value={"Fn::Sub": "${IngestEvent.Arn}"}),
         "Api: goes past the alias of IngestEvent",
     ),
     (
-        rules.through_aliases,
+        rollouts.through_aliases,
         put("ReleaseDueEventInvokeConfig", "Properties", "Qualifier", value="$LATEST"),
         "is not for",
     ),
-    (rules.watched_rollouts, drop("ScoreUserAliaslive", "UpdatePolicy"), "ScoreUser: moves all at once"),
-    (rules.watched_rollouts, put(*GROUP, "AlarmConfiguration", value={}), "ScoreUser: is watched by []"),
+    (rollouts.watched_rollouts, drop("ScoreUserAliaslive", "UpdatePolicy"), "ScoreUser: moves all at once"),
+    (rollouts.watched_rollouts, put(*GROUP, "AlarmConfiguration", value={}), "ScoreUser: is watched by []"),
     (
-        rules.watched_rollouts,
+        rollouts.watched_rollouts,
         drop(*GROUP, "AlarmConfiguration", "Fn::If", 1, "Alarms", 1),
         "ScoreUser: is watched by [",
     ),
     (
-        rules.watched_rollouts,
+        rollouts.watched_rollouts,
         put(*GROUP, "AutoRollbackConfiguration", "Events", value=[]),
         "ScoreUser: doesn't go back",
     ),
-    (rules.watched_rollouts, put(*GROUP, "ServiceRoleArn", value={"Ref": "x"}), "a role that is not its own"),
-    (rules.watched_rollouts, put(*WATCHED, "Version", value="1"), "ScoreUser: alarms look at something else"),
-    (rules.watched_rollouts, drop(*WATCHED, "Log"), "ScoreUser: failed messages are counted elsewhere"),
+    (rollouts.watched_rollouts, put(*GROUP, "ServiceRoleArn", value={"Ref": "x"}), "a role that is not its own"),
+    (rollouts.watched_rollouts, put(*WATCHED, "Version", value="1"), "ScoreUser: alarms look at something else"),
+    (rollouts.watched_rollouts, drop(*WATCHED, "Log"), "ScoreUser: failed messages are counted elsewhere"),
     (
-        rules.rollouts_end_in_time,
+        rollouts.rollouts_end_in_time,
         put("AwardsQueue", "Properties", "VisibilityTimeout", value=149),
         "AwardPointsOrders: the last try comes after 596 s, Canary10Percent10Minutes takes longer",
     ),
     (
-        rules.rollouts_end_in_time,
+        rollouts.rollouts_end_in_time,
         lambda t: t["Mappings"]["Rollouts"]["AllAtOnce"].update(Gradual="true"),
         "AllAtOnce: nobody knows",
     ),
     (
-        rules.rollouts_end_in_time,
+        rollouts.rollouts_end_in_time,
         lambda t: t["Parameters"]["Rollout"]["AllowedValues"].append("Slowly"),
         "Slowly: nobody knows",
     ),
-    (rules.versions_follow_parameters, drop_descriptions, "stays when EventsPerSecond changes"),
-    (rules.versions_follow_parameters, drop_descriptions, "stays when FileChannel changes"),
+    (rollouts.versions_follow_parameters, drop_descriptions, "stays when EventsPerSecond changes"),
+    (rollouts.versions_follow_parameters, drop_descriptions, "stays when FileChannel changes"),
     (
-        rules.versions_follow_parameters,
+        rollouts.versions_follow_parameters,
         lambda t: t["Parameters"]["EventsPerSecond"].update(NoEcho=True),
         "shows EventsPerSecond",
     ),
-    (rules.versions_follow_parameters, lambda t: t["Parameters"]["BaseUrl"].pop("MaxLength"), "may be longer than 256"),
+    (
+        rollouts.versions_follow_parameters,
+        lambda t: t["Parameters"]["BaseUrl"].pop("MaxLength"),
+        "may be longer than 256",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.local.building import TEMPLATE
 from infra.local.expanding import expanded as expand
-from tests.deployed.house_rules import Template, of_type
+from tests.deployed.expansion import Template, of_type
 
 
 def versions(template: Template) -> dict[str, str]:
