@@ -172,7 +172,8 @@ class Cloud:
 
     def invoke(self, function: str) -> Any:
         """Call a function as a schedule would."""
-        answer = self.server.client("lambda").invoke(FunctionName=self.resources[function], Payload=b"{}")
+        client = self.server.client("lambda")
+        answer = client.invoke(FunctionName=self.resources[function], Qualifier="live", Payload=b"{}")
         payload = json.load(answer["Payload"])
         assert "FunctionError" not in answer, payload
         return payload
