@@ -38,7 +38,9 @@ MAX_SCORING_BYTES = 3 * MIB
 # Parts of the layer's packages that nothing of ours imports. That everything still starts, the deployed tests show.
 UNUSED = (
     "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/auth_alpha",
     "aws_lambda_powertools/utilities/batch",
+    "aws_lambda_powertools/utilities/circuit_breaker",
     "aws_lambda_powertools/utilities/data_classes",
     "aws_lambda_powertools/utilities/data_masking",
     "aws_lambda_powertools/utilities/feature_flags",
