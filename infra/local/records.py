@@ -13,6 +13,7 @@ from aftershow.model.ids import IdentityKind, is_viewer
 from aftershow.model.ledger import Account, Entry
 from aftershow.model.orders import Order
 from aftershow.model.playbooks import Playbook
+from aftershow.model.products import Product
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
@@ -78,6 +79,11 @@ class Records:
     def shows(self) -> Mapping[str, Show]:
         """Shows by id."""
         return {show.show: show for show in self._all("catalog", Show, prefix="show#")}
+
+    @cached_property
+    def products(self) -> Mapping[str, Product]:
+        """Products by id."""
+        return {product.product: product for product in self._all("catalog", Product, prefix="product#")}
 
     @cached_property
     def playbooks(self) -> tuple[Playbook, ...]:

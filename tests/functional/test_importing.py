@@ -317,6 +317,26 @@ def test_shows_come_in(desk: Desk) -> None:
     ]
 
 
+def test_products_come_in_and_the_newest_word_counts(desk: Desk) -> None:
+    text = '商品编号,商品名称,售价,库存,商品链接\nP1,茶壶,"¥1,299.00",12,https://x.example/p1\nP2,杯子,x,,\n,无,,,\n'
+    outcome = desk.brings("products", desk.writes("products.csv", text))
+    assert outcome.messages == {"Product Updated": 2}
+    with desk.looks() as records:
+        pot = records.products["P1"]
+        assert (pot.text("name"), pot.price, pot.text("stock")) == ("茶壶", (129_900, "CNY"), "12")
+        assert records.products["P2"].price is None
+    assert [(row, what, column) for row, what, column, _ in desk.problems] == [
+        ("3", "left out", "售价"), ("4", "refused", "商品编号"),
+    ]  # fmt: skip
+    newer = desk.writes("products2.csv", "product_id,name\nP1,大茶壶\n", NOW + MINUTE)
+    older = desk.writes("products3.csv", "product_id,name\nP1,小茶壶\n", NOW - DAY)
+    desk.now += DAY
+    for file in (newer, older):
+        desk.brings("products", file)
+    with desk.looks() as records:
+        assert (records.products["P1"].text("name"), records.products["P1"].price) == ("大茶壶", (129_900, "CNY"))
+
+
 ENDPOINTS = """Id,ChannelType,Address,OptOut,User.UserId,User.UserAttributes.Tier,Demographic.Locale,EffectiveDate
 e1,EMAIL,one@example.com,NONE,P1,gold,en_GB,2026-01-01T00:00:00Z
 e2,EMAIL,two@example.com,ALL,P2,,,2021-01-01T00:00:00Z

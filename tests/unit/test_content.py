@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from aftershow.model.engagements import CartLine, Engagement
 from aftershow.model.playbooks import Template, Text
+from aftershow.model.products import Product
 from aftershow.model.settings import Settings
 from aftershow.rules.content import MAX_SUBJECT_CHARACTERS, Links, NotRendered, pick, render, variables
 from tests.unit.samples import START, ended_show, examples, reachable, said
@@ -141,3 +142,18 @@ def test_without_english_there_is_still_a_text() -> None:
 def test_prices_are_shown_and_unknown_ones_left_out() -> None:
     shown = values()["cart"]
     assert shown == [{"product_id": "p1", "name": "p1", "quantity": 2, "price": "19.90", "currency": "CNY"}]
+
+
+def test_a_cart_line_without_a_name_has_the_catalogs() -> None:
+    engagement = Engagement(
+        viewer="u1", about="show#s1", show="s1", first_at=1, last_at=1,
+        cart={"p1": CartLine(quantity=1, at=1, id="a"),
+              "p2": CartLine(quantity=2, at=1, id="b", name="Own", minor=500, currency="CNY")},
+    )  # fmt: skip
+    known = {
+        name: Product(product=name, fields={"name": said("Pot"), "price": said("129900 CNY")}) for name in ("p1", "p2")
+    }
+    told = variables(claimed(), reachable(), None, engagement, Settings(), LINKS, known)["cart"]
+    assert [(line["name"], line["price"]) for line in told] == [("Pot", "1299.00"), ("Own", "5.00")]
+    bare = variables(claimed(), reachable(), None, engagement, Settings(), LINKS)["cart"]
+    assert [(line["name"], line["price"]) for line in bare] == [("p1", ""), ("Own", "5.00")]

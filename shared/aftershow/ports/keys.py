@@ -131,6 +131,11 @@ def show(show_id: str) -> Key:
     return Key("catalog", f"show#{show_id}")
 
 
+def product(product_id: str) -> Key:
+    """A product of the catalog."""
+    return Key("catalog", f"product#{product_id}")
+
+
 def open_shows(ends_at: int, show_id: str) -> tuple[str, str]:
     """Where a show that has not ended stands, by the moment at which it must."""
     return "open_shows", f"{ends_at:015d}#{show_id}"

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
-from aftershow.model.engagements import Engagement
+from aftershow.model.engagements import CartLine, Engagement
 from aftershow.model.money import display
 from aftershow.model.playbooks import Template, Text
+from aftershow.model.products import Product
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
@@ -59,21 +62,22 @@ def pick(template: Template, locale: str) -> tuple[str, Text]:
     return name, template.texts[name]
 
 
+def shown_lines(engagement: Engagement | None) -> dict[str, CartLine]:
+    """The cart lines that a message shows, by product id."""
+    return dict(islice((engagement.cart_lines() if engagement else {}).items(), MAX_PRODUCTS))
+
+
 def variables(
-    reminder: Reminder, head: Head, show: Show | None, engagement: Engagement | None, settings: Settings, links: Links
+    reminder: Reminder,
+    head: Head,
+    show: Show | None,
+    engagement: Engagement | None,
+    settings: Settings,
+    links: Links,
+    products: Mapping[str, Product] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """What a template may say."""
-    lines = list((engagement.cart_lines() if engagement else {}).items())[:MAX_PRODUCTS]
-    cart = [
-        {
-            "product_id": product,
-            "name": line.name or product,
-            "quantity": line.quantity,
-            "price": display(line.minor, line.currency) if line.minor is not None and line.currency else "",
-            "currency": line.currency or "",
-        }
-        for product, line in lines
-    ]
+    """What a template may say. `products` are those of the catalog that the cart's lines leave unnamed."""
+    cart = [_line(product, line, products.get(product)) for product, line in shown_lines(engagement).items()]
     return {
         "name": head.trait("name") or "",
         "shop": {"name": settings.shop_name, "postal_address": settings.postal_address},
@@ -85,6 +89,19 @@ def variables(
         "link": links.button,
         "unsubscribe": links.unsubscribe,
         "step": {"id": reminder.step, "number": reminder.occurrence + 1},
+    }
+
+
+def _line(product_id: str, line: CartLine, product: Product | None) -> dict[str, Any]:
+    """A cart line; what it says itself comes first, the catalog may have changed since."""
+    own = (line.minor, line.currency) if line.minor is not None and line.currency else None
+    price = own or (product.price if product else None)
+    return {
+        "product_id": product_id,
+        "name": line.name or (product.text("name") if product else None) or product_id,
+        "quantity": line.quantity,
+        "price": display(*price) if price else "",
+        "currency": price[1] if price else "",
     }
 
 

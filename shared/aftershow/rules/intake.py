@@ -61,7 +61,7 @@ FACTS = frozenset({
 # News of the catalog, and of addresses: they need no identity.
 CATALOG = frozenset({
     "Live Show Scheduled", "Live Show Started", "Live Show Ended", "Live Product Explained", "Stock Changed",
-    "Message Address Suppressed",
+    "Message Address Suppressed", "Product Updated",
 })  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from aftershow.model.instants import is_zone, parse_instant
 from aftershow.model.json_text import read_json
 from aftershow.model.money import BadAmount, UnknownCurrency, minor_units
 from aftershow.model.orders import MAX_LINES
+from aftershow.model.products import ProductField
 from aftershow.model.shows import ShowField
 from aftershow.model.viewers import ConsentState, Refused, Suppression
 from aftershow.rules.identifiers import Identifier, external_ids, identifier, is_blocked, read_email, read_phone
@@ -123,6 +124,14 @@ class Amended:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductNews:
+    """What became known of a product."""
+
+    product: str
+    fields: dict[ProductField, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ShowNews:
     """What became known of a show."""
 
@@ -140,6 +149,7 @@ Meaning = (
     | Followed
     | Ordered
     | Amended
+    | ProductNews
     | ShowNews
 )
 
@@ -502,6 +512,18 @@ def _cancel(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
     return Amended("refund", None, stamp.id, minor, currency)
 
 
+def _product_news(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    product = _text(properties, "product_id")
+    if product is None:
+        raise Unreadable("news of a product needs a product_id")
+    texts: tuple[ProductField, ...] = ("name", "url", "image_url", "category", "stock")
+    fields: dict[ProductField, str] = {name: value[:300] for name in texts if (value := _text(properties, name))}
+    if properties.get("price") is not None:
+        minor, currency = _money(properties, stamp, "price")
+        fields["price"] = f"{minor} {currency}"
+    return ProductNews(product[:128], fields)
+
+
 def _show_news(*moments: ShowField) -> Reader:
     def read(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
         if _show(properties) is None:
@@ -537,6 +559,7 @@ _READERS: dict[str, Reader] = {
     "Product Removed": _removed,
     "Message Consent Updated": _consent,
     "Message Address Suppressed": _suppressed,
+    "Product Updated": _product_news,
     "Live Followed": _follow("followed"),
     "Live Unfollowed": _follow("unfollowed"),
     "Order Completed": _order,

@@ -10,6 +10,7 @@ from aftershow.model.base import Record
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import Launch
 from aftershow.model.playbooks import Playbook, Template
+from aftershow.model.products import Product
 from aftershow.model.shows import Show
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
@@ -73,6 +74,12 @@ def _listed(ports: Ports, key: Key, kind: type[R]) -> list[R]:
 def playbook(ports: Ports, playbook_id: str) -> Launched | None:
     """One playbook."""
     return next((one for one in playbooks(ports) if one.playbook.id == playbook_id), None)
+
+
+def product(ports: Ports, product_id: str) -> Product | None:
+    """A product."""
+    text = body(ports, keys.product(product_id))
+    return Product.read(text) if text else None
 
 
 def template(ports: Ports, name: str) -> Template | None:

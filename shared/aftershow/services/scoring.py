@@ -29,11 +29,12 @@ from aftershow.rules.segment import (
     Defaults,
     Event,
     Ordered,
+    ProductNews,
     ShowNews,
     Unreadable,
     read_event,
 )
-from aftershow.services import catalog, coverage, dead_letters, shows, suppressing
+from aftershow.services import catalog, coverage, dead_letters, products, shows, suppressing
 from aftershow.services.messages import Busy, Received, settle
 
 # One commit takes 100 items; an event brings at most two of them (order and engagement), heads take a few more.
@@ -66,7 +67,7 @@ class Intake:
     """All readable events of a message, and where each came from."""
 
     units: list[Unit]
-    # Events that are about no viewer: news of shows, and words against addresses.
+    # Events that are about no viewer: news of shows and products, and words against addresses.
     news: list[Event]
     raws: dict[int, Raw]
     events: int
@@ -101,8 +102,7 @@ def score(message: Received, ports: Ports, *, remaining_seconds: float) -> None:
         came = dead_letters.Came(rejected.kind, packed.source, packed.received_at, packed.context)
         tally.dead += dead_letters.file(ports, rejected.raw, rejected.reason, came)
     for event in intake.news:
-        learn = suppressing.learn if isinstance(event.meaning, AddressSuppressed) else shows.learn
-        tally.duplicates += not learn(ports, event)
+        tally.duplicates += not _learn(ports, event)
     for show, at in sorted(_last_seen(intake).items()):
         shows.touch(ports, show, at)
     late = _commit_units(ports, intake, tally, stop_at)
@@ -124,6 +124,17 @@ def _watermark(body: str) -> int | None:
     if not body.startswith('{"watermark":'):
         return None
     return int(msgspec.json.decode(body)["watermark"])
+
+
+def _learn(ports: Ports, event: Event) -> bool:
+    """Take an event that is about no viewer; False where it was known."""
+    match event.meaning:
+        case AddressSuppressed():
+            return suppressing.learn(ports, event)
+        case ProductNews():
+            return products.learn(ports, event)
+        case _:
+            return shows.learn(ports, event)
 
 
 class Watermark(Record):
@@ -158,7 +169,7 @@ def _read(
             intake.dead += dead_letters.file(ports, raw, str(unreadable), came)
             continue
         intake.raws[id(event)] = Raw(kind, raw, source)
-        if isinstance(event.meaning, (ShowNews, AddressSuppressed)):
+        if isinstance(event.meaning, (ShowNews, ProductNews, AddressSuppressed)):
             intake.news.append(event)
         elif event.viewer is not None:
             units.setdefault(event.viewer, Unit(event.viewer)).events.append(event)

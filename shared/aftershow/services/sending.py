@@ -13,6 +13,7 @@ import msgspec
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import address_hash
 from aftershow.model.instants import SECOND
+from aftershow.model.products import Product
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Address, Head
 from aftershow.ports import keys
@@ -158,7 +159,8 @@ def _rendered(ports: Ports, row: Reminder, head: Head | None = None) -> _Claimed
         button=f"{settings.base_url}/c/{links.sign(settings.link_secret, 'click', target)}",
         unsubscribe=f"{settings.base_url}/u/{links.sign(settings.link_secret, 'unsubscribe', target)}",
     )
-    values = content.variables(row, head, show, _engagement(ports, head, row.about), settings, addresses)
+    engagement = _engagement(ports, head, row.about)
+    values = content.variables(row, head, show, engagement, settings, addresses, _products(ports, engagement))
     rendered = content.render(template, row.locale, values)
     headers = {"List-Unsubscribe": f"<{addresses.unsubscribe}>", "List-Unsubscribe-Post": UNSUBSCRIBE_POST}
     return _Claimed(
@@ -172,6 +174,12 @@ def _rendered(ports: Ports, row: Reminder, head: Head | None = None) -> _Claimed
             tags={"viewer": row.viewer, "reminder": row.id, "attempt": str(row.attempt)},
         ),
     )
+
+
+def _products(ports: Ports, engagement: Engagement | None) -> dict[str, Product]:
+    """The catalog's word on cart lines that came without a name or a price."""
+    bare = [name for name, line in content.shown_lines(engagement).items() if line.name is None or line.minor is None]
+    return {name: product for name in bare if (product := catalog.product(ports, name))}
 
 
 def _engagement(ports: Ports, head: Head, about: str) -> Engagement | None:
