@@ -127,7 +127,7 @@ def test_what_is_said_of_a_person_is_an_identify(given: str) -> None:
 
 
 def test_what_only_looks_like_a_person_is_behaviour() -> None:
-    assert said(type="com.shop.product.updated")["event"] == "com.shop.product.updated"
+    assert said(type="com.shop.basket.updated")["event"] == "com.shop.basket.updated"
 
 
 def test_an_alias_joins_two_identities() -> None:
