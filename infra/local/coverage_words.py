@@ -35,6 +35,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "addresses": ("addresses", "联系方式"),
     "consents": ("consents", "授权"),
     "suppressions": ("suppressed addresses", "停用的地址"),
+    "products": ("products", "商品"),
     "show_times": ("show times", "直播起止时间"),
     "zones": ("time zones", "时区"),
     # What is read from them.

@@ -28,6 +28,7 @@ from aftershow.rules.segment import (
     Identified,
     Left,
     Ordered,
+    ProductNews,
     ShowNews,
 )
 
@@ -64,6 +65,7 @@ SIGNALS: Mapping[str, tuple[str, ...]] = {
     "addresses": ("traits.email", "traits.phone"),
     "consents": ("Message Consent Updated", "WeCom Contact Deleted"),
     "suppressions": ("Message Address Suppressed",),
+    "products": ("Product Updated",),
     "show_times": ("Live Show Scheduled", "Live Show Started", "Live Show Ended"),
     "zones": ("context.timezone", "traits.timezone"),
 }
@@ -94,6 +96,7 @@ _OF_FACT: Mapping[type, str] = {
     Aliased: "identities",
     Consented: "consents",
     AddressSuppressed: "suppressions",
+    ProductNews: "products",
     Followed: "follows",
     Ordered: "orders",
 }
