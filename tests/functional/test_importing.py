@@ -193,7 +193,7 @@ def test_an_interrupted_import_goes_on(desk: Desk, breaks_after: int) -> None:
     assert (rest.before > 0) == (breaks_after > 0)
     assert rest.duplicates == 0
     with desk.looks() as records:
-        assert len(records.heads) == 1_600
+        assert sum(name.startswith("u") for name in records.heads) == 1_600
 
 
 def member(user: str, **properties: object) -> dict[str, object]:

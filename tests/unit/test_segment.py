@@ -311,6 +311,13 @@ def test_whatever_a_client_sends_is_read_or_refused_with_a_reason(
 
 
 @pytest.mark.parametrize("reason", ["bounced", "complained", "opted_out"])
+def test_a_suppressed_number_is_the_one_that_would_be_written_to(reason: str) -> None:
+    said: dict[str, Any] = {"channel": "sms", "address": "139 0013 9000", "reason": reason}
+    event = tracked("Message Address Suppressed", **said)
+    assert event.meaning == AddressSuppressed("sms", "+8613900139000", reason)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reason", ["bounced", "complained", "opted_out"])
 def test_a_suppressed_address_needs_nobody(reason: str) -> None:
     said: dict[str, Any] = {"channel": "email", "address": "gone@example.com", "reason": reason}
     event = tracked("Message Address Suppressed", **said)

@@ -432,11 +432,14 @@ def _consent(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     return Consented(f"{purpose}:{scope}", known, _text(properties, "source"), _text(properties, "wording_version"))
 
 
-def _suppressed(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
-    channel, address = (_text(properties, "channel") or "").lower(), _text(properties, "address")
+def _suppressed(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    channel, given = (_text(properties, "channel") or "").lower(), _text(properties, "address") or ""
     if channel not in CONSENT_CHANNELS - {"all"}:
         raise Unreadable("a suppressed address names a channel that there is not")
-    if address is None or (channel == "email" and read_email(address) is None):
+    # In the form in which a message would be sent to it.
+    number = read_phone(given, stamp.shop.country) if channel == "sms" else None
+    address = read_email(given) if channel == "email" else number or given
+    if not address:
         raise Unreadable("a suppressed address is no address of its channel")
     said = _text(properties, "reason")
     reason: Suppression | None = next((one for one in get_args(Suppression) if one == said), None)
