@@ -16,7 +16,8 @@ from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Check, Item, Key
 from aftershow.rules import points
-from aftershow.services.ledger import keep_refused, post
+from aftershow.rules.accounts import next_due
+from aftershow.services.ledger import keep_refused, post, spender
 from aftershow.services.messages import Received, settle
 from aftershow.services.people import leading_head
 
@@ -41,6 +42,7 @@ class _Found:
     account: Account
     posted: Mapping[str, Entry]
     items: Mapping[Key, Item]
+    due: bool
     closed: bool
 
 
@@ -67,6 +69,10 @@ def _post_for(ports: Ports, about: Item, order: Order, viewer: str) -> bool:
         lacks = points.missing(order, found.posted, found.account, terms, ports.now())
     if lacks.contradicted is not None:
         keep_refused(ports, lacks.contradicted)
+    if lacks.entry is not None and lacks.entry.issued < 0 and found.due and not found.closed:
+        # Taking back looks at what is there: what time has taken from it must be posted first.
+        spender(ports, viewer)
+        return True
     return _post(ports, about, found, lacks.entry) and lacks.more
 
 
@@ -78,6 +84,9 @@ def _take_back(ports: Ports, key: Key) -> None:
     if points.why_no_points(refund, ports.settings.shop_currency):
         return
     found = _find(ports, refund.viewer, [points.unnamed_key(refund)])
+    if not found.posted and found.due and not found.closed:
+        spender(ports, refund.viewer)
+        found = _find(ports, refund.viewer, [points.unnamed_key(refund)])
     if not found.posted:
         _post(ports, item, found, points.unnamed(refund, found.account, points.Terms.of(ports.settings), ports.now()))
 
@@ -94,7 +103,14 @@ def _find(ports: Ports, viewer: str, names: Sequence[str]) -> _Found:
         head = leading[0] if leading else head
     erased = head is not None and head.erased_at is not None
     posted = {name: Entry.read(items[key].body) for key, name in by_key.items() if key in items}
-    return _Found(account, posted, items, erased or account.closed_at is not None)
+    due = next_due(account)
+    return _Found(
+        account,
+        posted,
+        items,
+        due is not None and due <= max(ports.now(), account.as_of),
+        erased or account.closed_at is not None,
+    )
 
 
 def _post(ports: Ports, about: Item, found: _Found, entry: Entry | None) -> bool:
