@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from infra.local import dead, export, playbooks, runs
+from infra.local import dead, export, ledger, playbooks, runs
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
 from infra.local.command import (
@@ -55,6 +55,7 @@ app.add_typer(playbooks.app, name="playbooks")
 app.add_typer(export.app, name="export")
 app.command()(coverage)
 app.add_typer(dead.app, name="dead")
+app.add_typer(ledger.app, name="ledger")
 app.command()(up)
 app.command()(playbooks.stop)
 app.command()(learning.train)
@@ -99,6 +100,9 @@ def replay(
         ),
     ],
     format_: Annotated[Format, typer.Option("--format", help="What the files hold.")] = Format.SEGMENT,
+    redeem_every: Annotated[
+        int | None, typer.Option(min=1, help="Redeem every full so many points of a viewer as soon as they are there.")
+    ] = None,
     data: DataOption = DEFAULT_DATA,
     json_file: JsonOption = None,
     html: HtmlOption = None,
@@ -111,7 +115,7 @@ def replay(
     """
     check_writable(json_file, html)
     with refusing(runs.CannotRun), progress("Replaying") as report:
-        run = runs.replay(files, format_.value, data, report)
+        run = runs.replay(files, format_.value, data, report, redeem_every)
     _tell(run, json_file, html, locale, synthetic=False)
     err().print(runs.sentence(run.read), markup=False, highlight=False)
     for place in run.unreadable:

@@ -25,6 +25,7 @@ from infra.local.playing import Audience, NotTakenError, play
 from infra.local.programme import DAY_MS, USUAL_START
 from infra.local.recorded import Report, RetailReport, read_online_retail, read_segment
 from infra.local.records import Records
+from infra.local.redeeming import Redeemer
 from infra.local.show import Tally, stream
 from infra.local.wire import Request
 
@@ -103,8 +104,9 @@ def demo(viewers: int, seed: int, days: int, data: Path, progress: Progress) -> 
     return run
 
 
-def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress) -> Run:
-    """Send recorded files through the ingest on the clock of their own timestamps. Raises CannotRun."""
+def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress, redeem_every: int | None = None) -> Run:
+    """Send recorded files through the ingest on the clock of their own timestamps; with `redeem_every`, each so many
+    points are redeemed as soon as a viewer has them. Raises CannotRun."""
     report = RetailReport() if kind == "online-retail" else Report()
     requests = _recorded(files, kind, report)
     try:
@@ -121,6 +123,7 @@ def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress) -> 
     sent: list[int] = [0]
     last = [first.at]
     sources = {catalog.LOCAL_SOURCE}
+    redeemer = Redeemer(run.host, redeem_every) if redeem_every else None
 
     def counted() -> Iterator[Request]:
         for request in chain([first], requests):
@@ -130,6 +133,8 @@ def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress) -> 
                 catalog.new_write_key(run.host.store, request.source, request.source)
                 sources.add(request.source)
             yield request
+            if redeemer is not None:
+                redeemer.after(request)
 
     def on_progress(now: int) -> None:
         progress(0.0, f"Replaying {_date(now)}, {sent[0]:,} requests")

@@ -51,6 +51,7 @@ def event_for(function: str, facts_body: str) -> dict[str, Any]:
         "send_message": of_queue("EmailMarketingQueue", {"viewer": "v", "reminder": "r", "due": 0}),
         "track_outcome": {**request, "routeKey": "GET /c/{token}", "pathParameters": {"token": "forged"}},
         "award_points": of_queue("AwardsQueue", from_bus),
+        "daily_care": {"source": "aws.events"},
     }[function]
 
 
@@ -66,7 +67,7 @@ def loaded(function: Function) -> Any:
 
 def initialised(function: Function, variables: dict[str, str]) -> tuple[Any, int]:
     """The function's module as Lambda loads it with these variables, and how often that went to the network."""
-    os.environ.clear()  # noqa: TID251 (this process stands for eight: each function has its own variables)
+    os.environ.clear()  # noqa: TID251 (this process stands for all: each function has its own variables)
     os.environ.update({**variables, "AWS_LAMBDA_FUNCTION_NAME": function.id})  # noqa: TID251
     aws_ports.cache_clear()
     before = len(_network)

@@ -11,14 +11,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aftershow.model.instants import DAY, HOUR, MINUTE
-from aftershow.model.ledger import MAX_OPEN
-from aftershow.model.settings import RefundPolicy, Settings
+from aftershow.model.ledger import MAX_OPEN, Entry
+from aftershow.model.settings import Settings
 from aftershow.rules.points import Terms
 from aftershow.rules.spending import Refusal
 from aftershow.services import ledger, spending
@@ -30,6 +29,7 @@ TERMS = Terms(WINDOW_DAYS, MONTHS, "UTC")
 
 viewers = st.sampled_from(VIEWERS)
 amounts = st.integers(1, 120)
+TIMES = st.sampled_from([1, 2])
 jumps = st.sampled_from([MINUTE, 20 * MINUTE, HOUR, DAY, 5 * DAY, 40 * DAY, 100 * DAY])
 
 
@@ -166,7 +166,6 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model = Model()
         self.orders: dict[str, Placed] = {}
         self.names = 0
-        self.ended: set[str] = set()
 
     def open(self) -> AbstractContextManager[LedgerWorld]:
         """The world in which it plays."""
@@ -193,12 +192,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model.sums["earned"] += minor // 100
 
     @precondition(lambda self: self.orders)
-    @rule(data=st.data(), minor=st.integers(0, 20_000), again=st.booleans())
-    def refund(self, data: Any, minor: int, again: bool) -> None:
+    @rule(data=st.data(), minor=st.integers(0, 20_000), times=TIMES)
+    def refund(self, data: Any, minor: int, times: int) -> None:
         name = data.draw(st.sampled_from(sorted(self.orders)))
         order = self.orders[name]
         self.world.refunds(name, self.name(), minor)
-        for _ in range(1 + again):
+        for _ in range(times):
             self.world.award_order(name)
         left = max(order.minor - order.refunded, 0)
         order.refunded += minor
@@ -212,14 +211,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model.debt[viewer] += minor // 100
         self.model.sums["reversed"] += minor // 100
 
-    @rule(viewer=viewers, points=amounts, twice=st.booleans(), held=st.booleans())
-    def set_aside(self, viewer: str, points: int, twice: bool, held: bool) -> None:
-        name, people = self.name(), self.people(viewer)
+    @rule(viewer=viewers, points=amounts, times=TIMES, what=st.sampled_from(["reserve", "hold"]))
+    def set_aside(self, viewer: str, points: int, times: int, what: str) -> None:
+        held, name, people = what == "hold", self.name(), self.people(viewer)
         answers = [
             spending.hold(self.world.ports, viewer, name, points, "looked into", "ann")
             if held
             else spending.reserve(self.world.ports, viewer, name, points)
-            for _ in range(1 + twice)
+            for _ in range(times)
         ]
         assert answers[0] == answers[-1]
         answer = answers[0]
@@ -234,25 +233,20 @@ class LedgerMachine(RuleBasedStateMachine):
             until = None if held else self.world.now + MINUTES * MINUTE
             self.model.asides[name] = (people[0], self.model.take(people, points), until)
 
-    @rule(data=st.data(), confirm=st.booleans(), twice=st.booleans())
-    def end(self, data: Any, confirm: bool, twice: bool) -> None:
-        known = sorted({*self.model.asides, *self.ended})
-        if not known:
-            return
-        name = data.draw(st.sampled_from(known))
-        holder, parts, until = self.model.asides.get(name, ("ann", [], 0))
-        if name in self.model.asides and until is None:
+    @precondition(lambda self: self.model.asides)
+    @rule(data=st.data(), what=st.sampled_from([spending.confirm, spending.release]), times=TIMES)
+    def end(self, data: Any, what: Any, times: int) -> None:
+        name = data.draw(st.sampled_from(sorted(self.model.asides)))
+        holder, parts, until = self.model.asides[name]
+        if until is None:
             answer = spending.unhold(self.world.ports, holder, name, "ann")
             assert not isinstance(answer, Refusal)
             self.model.put_back(name)
             return
-        if name not in self.model.asides:
-            return
-        do = spending.confirm if confirm else spending.release
-        answers = [do(self.world.ports, holder, name) for _ in range(1 + twice)]
+        answers = [what(self.world.ports, holder, name) for _ in range(times)]
         assert answers[0] == answers[-1]
         assert not isinstance(answers[0], Refusal)
-        if confirm:
+        if what is spending.confirm:
             self.model.sums["spent"] += sum(points for *_, points in parts)
             del self.model.asides[name]
         else:
@@ -268,10 +262,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.jump(MINUTES * MINUTE)
         assert spending.confirm(self.world.ports, viewer, name) == Refusal("timed_out")
 
-    @rule(giver=viewers, taker=viewers, points=amounts, twice=st.booleans())
-    def transfer(self, giver: str, taker: str, points: int, twice: bool) -> None:
+    @rule(giver=viewers, taker=viewers, points=amounts, times=TIMES)
+    def transfer(self, giver: str, taker: str, points: int, times: int) -> None:
         name, givers, takers = self.name(), self.people(giver), self.people(taker)
-        for _ in range(1 + twice):
+        for _ in range(times):
             answer = spending.transfer(self.world.ports, giver, taker, name, points, "gift", "ann")
         if givers == takers:
             assert answer == Refusal("same_person")
@@ -324,8 +318,6 @@ class LedgerMachine(RuleBasedStateMachine):
         assert told.system["system:expired"] + told.liability.run_out == self.model.sums["expired"]
 
     def issued(self) -> list[int]:
-        from aftershow.model.ledger import Entry
-
         items = self.world.scan("ledger")
         return [Entry.read(item.body).issued for item in items if item.key.sk.startswith("entry#")]
 
@@ -339,7 +331,7 @@ class OnMoto(LedgerMachine):
 
 TestLedger = LedgerMachine.TestCase
 TestLedger.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestLedgerOnMoto = OnMoto.TestCase
 TestLedgerOnMoto.settings = settings(

@@ -24,6 +24,7 @@ from aftershow.model.viewers import Address, Head
 from aftershow.ports import keys
 from aftershow.ports.store import Range
 from infra.local.clock import iso
+from infra.local.lambda_events import of_schedule
 from tests.functional.moto_shop import ROOT, START, MotoShop, granted, moto_shop
 
 KEY = base64.b64encode(b"local:").decode()
@@ -212,6 +213,10 @@ def test_each_function_needs_no_more_than_its_role_allows(shop: MotoShop) -> Non
     shop.ses_says("Email Bounced", mail, bounce={"bounceType": "Permanent"})
     send(shop, track("Order Completed", shop.now, total=5))
     shop.settle()
+    # Over a year later her points have run out.
+    shop.now += 500 * DAY
+    cared = shop.invoke("daily_care", of_schedule("DailyCare.EveryHour", shop.new_id(), shop.now))
+    assert cared["accounts"] == 1
     ids = {function.name: function.id for function in shop.template.functions}
     used: dict[str, set[tuple[str, str]]] = {}
     for function, action, resource in shop.calls:
@@ -319,6 +324,7 @@ def test_the_runtime_makes_working_handlers_from_the_environment() -> None:
     assert found["send_message"]["answer"] == none
     assert found["track_outcome"]["answer"]["statusCode"] == 404
     assert found["award_points"]["answer"] == none
+    assert found["daily_care"]["answer"] == {"accounts": 0, "busy": 0, "more": False, "next_due": None}
     assert [name for name, one in found.items() if one["channels"]] == ["send_message"]
     # One line of JSON an invocation, with allow-listed fields.
     logged = [json.loads(line) for line in lines]

@@ -198,6 +198,7 @@ def test_an_opt_out_stops_the_next_message(cloud: Cloud) -> None:
     assert _opted_out(cloud, eve)
 
     cloud.invoke("ReleaseDue")
+    assert cloud.invoke("DailyCare")["accounts"] == 0
     mail_of(cloud, fay, control.id)
     wait_for(lambda: not any(row.open for row in cloud.reminders(user(eve))), "no reminder of hers is open")
     wait_for(lambda: cloud.waiting("EmailMarketingQueue") == 0, "an empty send queue")

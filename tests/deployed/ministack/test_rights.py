@@ -34,6 +34,16 @@ SELDOM = {
     ("ScoreUser", "sqs:SendMessage", "BehaviourQueue"): "events are given back when the time runs out",
     ("PublishChanges", "sqs:SendMessage", "RelayRefusedQueue"): "the bus refused an event twice",
     ("SendMessage", "dynamodb:PutItem", "table/CatalogTable"): "a channel whose provider gave no clear answer",
+    **{
+        ("DailyCare", f"dynamodb:{action}", f"table/{table}"): "points run out after months"
+        for action, table in (
+            ("GetItem", "LedgerTable"),
+            ("BatchGetItem", "LedgerTable"),
+            ("PutItem", "LedgerTable"),
+            ("GetItem", "ViewersTable"),
+            ("BatchGetItem", "ViewersTable"),
+        )
+    },
     ("ReleaseDue", "sqs:SendMessage", "EmailServiceQueue"): "no playbook that ships sends service messages",
     ("ReleaseDue", "sqs:GetQueueAttributes", "EmailServiceQueue"): "no playbook that ships sends service messages",
 }
