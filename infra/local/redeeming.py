@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 
 from aftershow.model.ids import viewer_id
 from aftershow.rules.spending import Refusal
@@ -12,31 +13,29 @@ from infra.local.host import LocalHost
 from infra.local.wire import Request
 
 
-class Redeemer:
-    """Somebody who redeems all full `every` points as soon as they are there: a reservation, confirmed at once."""
+def redeeming(host: LocalHost, requests: Iterable[Request], every: int | None) -> Iterator[Request]:
+    """The same requests. Before the next is asked for, everybody whom the last was about redeems all full `every` points
+    that they have: a reservation, confirmed at once. None: nobody redeems."""
+    numbers = count(1)
+    for request in requests:
+        yield request
+        if every is not None:
+            # Everything that it set off is done first.
+            host.drain()
+            for viewer in dict.fromkeys(_viewers(request)):
+                _redeem(host, viewer, every, numbers)
 
-    def __init__(self, host: LocalHost, every: int) -> None:
-        self._host = host
-        self._every = every
-        self._redeemed = 0
 
-    def after(self, request: Request) -> None:
-        """When everything that a request set off is done."""
-        self._host.drain()
-        for viewer in dict.fromkeys(_viewers(request)):
-            self._redeem(viewer)
-
-    def _redeem(self, viewer: str) -> None:
-        # As the function that awards points has them: settings, store and clock of this shop.
-        ports = self._host.ports("award_points")
-        points = ledger.balance(ports, viewer).available // self._every * self._every
-        if not points:
-            return
-        self._redeemed += 1
-        name = f"redeemed-{self._redeemed}"
-        for answer in (spending.reserve(ports, viewer, name, points), spending.confirm(ports, viewer, name)):
-            if isinstance(answer, Refusal):
-                raise TypeError(f"{points} points were there, but: {answer.words}")
+def _redeem(host: LocalHost, viewer: str, every: int, numbers: Iterator[int]) -> None:
+    # As the function that awards points has them: settings, store and clock of this shop.
+    ports = host.ports("award_points")
+    points = ledger.balance(ports, viewer).available // every * every
+    if not points:
+        return
+    name = f"redeemed-{next(numbers)}"
+    for answer in (spending.reserve(ports, viewer, name, points), spending.confirm(ports, viewer, name)):
+        if isinstance(answer, Refusal):
+            raise TypeError(f"{points} points were there, but: {answer.words}")
 
 
 def _viewers(request: Request) -> Iterator[str]:

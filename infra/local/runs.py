@@ -25,7 +25,7 @@ from infra.local.playing import Audience, NotTakenError, play
 from infra.local.programme import DAY_MS, USUAL_START
 from infra.local.recorded import Report, RetailReport, read_online_retail, read_segment
 from infra.local.records import Records
-from infra.local.redeeming import Redeemer
+from infra.local.redeeming import redeeming
 from infra.local.show import Tally, stream
 from infra.local.wire import Request
 
@@ -123,7 +123,6 @@ def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress, red
     sent: list[int] = [0]
     last = [first.at]
     sources = {catalog.LOCAL_SOURCE}
-    redeemer = Redeemer(run.host, redeem_every) if redeem_every else None
 
     def counted() -> Iterator[Request]:
         for request in chain([first], requests):
@@ -133,13 +132,11 @@ def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress, red
                 catalog.new_write_key(run.host.store, request.source, request.source)
                 sources.add(request.source)
             yield request
-            if redeemer is not None:
-                redeemer.after(request)
 
     def on_progress(now: int) -> None:
         progress(0.0, f"Replaying {_date(now)}, {sent[0]:,} requests")
 
-    refused = _play(run, counted(), None, None, on_progress, lenient=True)
+    refused = _play(run, redeeming(run.host, counted(), redeem_every), None, None, on_progress, lenient=True)
     _play(run, (), last[0] + DAYS_AFTER_REPLAY * DAY_MS, None, on_progress)
     run.state.keep_note(COMPLETE, "yes")
     progress(1.0, "Replayed")

@@ -101,6 +101,12 @@ class LedgerWorld:
         word = Amendment(id=refund, at=self.now, minor=minor)
         self.put_order(order.model_copy(update={"refunds": (*order.refunds, word), "currency": "CNY"}))
 
+    def cancels(self, name: str) -> None:
+        """What remains of an order."""
+        word = Amendment(id=f"cancel {name}", at=self.now, minor=0)
+        order = self.order(name)
+        self.put_order(order.model_copy(update={"cancelled": order.cancelled or word}))
+
     def refunds_without_order(self, viewer: str, refund: str, minor: int) -> None:
         """And award_points hears of it."""
         said = UnnamedRefund(id=refund, viewer=viewer, at=self.now, minor=minor, currency="CNY")
