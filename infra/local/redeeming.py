@@ -14,8 +14,8 @@ from infra.local.wire import Request
 
 
 def redeeming(host: LocalHost, requests: Iterable[Request], every: int | None) -> Iterator[Request]:
-    """The same requests. Before the next is asked for, everybody whom the last was about redeems all full `every` points
-    that they have: a reservation, confirmed at once. None: nobody redeems."""
+    """The same requests. Before the next is asked for, whoever the last was about redeems all full `every` points
+    there are: a reservation, confirmed at once. None: nobody redeems."""
     numbers = count(1)
     for request in requests:
         yield request
