@@ -20,7 +20,6 @@ from aftershow.model.viewers import Head
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Backend, Item, Key, Put, Row, Store
-from aftershow.rules import people
 from aftershow.services.awarding import award
 from aftershow.services.messages import Received
 from aftershow.services.people import leading_head
@@ -129,14 +128,21 @@ class LedgerWorld:
         return found[0] if found else Head(viewer=viewer)
 
     def merge(self, one: str, other: str) -> None:
-        """Two viewers are one person from now on."""
+        """Two viewers are one person from now on; the first one's head survives."""
         first, second = self.head(one), self.head(other)
         if first.viewer == second.viewer:
             return
-        merged = people.merge(first, second)
-        assert merged is not None
-        for head in merged:
+        members = tuple(sorted({*first.members, *second.people}))
+        surviving = first.model_copy(update={"members": members})
+        for head in (surviving, second.model_copy(update={"merged_into": first.viewer})):
             self.put(keys.head(head.viewer), head.body())
+
+    def split(self, viewer: str) -> None:
+        """A viewer is a person alone again."""
+        head = self.head(viewer)
+        members = tuple(name for name in head.members if name != viewer)
+        for one in (head.model_copy(update={"members": members}), Head(viewer=viewer)):
+            self.put(keys.head(one.viewer), one.body())
 
     def recount(self) -> Recount:
         """The whole ledger, from its entries."""

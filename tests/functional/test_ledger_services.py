@@ -216,6 +216,21 @@ def test_a_spend_takes_from_all_accounts_of_a_person_the_first_to_expire_first(w
     assert ledger.balance(world.ports, "ann").available == 10
 
 
+@pytest.mark.parametrize("how", ["release", "time out"])
+def test_points_go_back_to_where_they_came_from_when_people_are_parted(world: LedgerWorld, how: str) -> None:
+    gives(world, "ann", 30)
+    gives(world, "bob", 30)
+    world.merge("ann", "bob")
+    spending.reserve(world.ports, "ann", "r", 50)
+    world.split("bob")
+    if how == "release":
+        spending.release(world.ports, "ann", "r")
+    else:
+        world.now += HOUR
+        assert spending.confirm(world.ports, "ann", "r") == Refusal("timed_out")
+    assert [ledger.balance(world.ports, viewer).available for viewer in ("ann", "bob")] == [30, 30]
+
+
 def test_an_order_that_turns_out_to_be_somebody_elses(world: LedgerWorld) -> None:
     orders_and_awards(world, "o", "ann", 50_00)
     moved = world.order("o").model_copy(update={"viewer": "bob", "former": ("ann",)})

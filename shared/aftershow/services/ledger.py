@@ -112,8 +112,13 @@ def post(
     checks: Sequence[Check] = (),
     puts: Sequence[Put] = (),
 ) -> None:
-    """Commit entries together with the accounts that they name and that were read. Raises Conflict."""
+    """Commit entries together with the accounts that they name. Raises Conflict."""
     after = {account.viewer: account for account in accounts}
+    others = {name for entry in entries for name in rules.named(entry)} - after.keys()
+    if others:
+        # A person was parted since points of this account were set aside: they go back to where they came from.
+        items = {**items, **ports.store.get_many(map(keys.ledger_account, others))}
+        after |= {name: _account(items, name) for name in others}
     changed: set[str] = set()
     listed: list[Put] = []
     for entry in entries:
