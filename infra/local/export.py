@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,11 @@ import typer
 from infra.local import kept, runs
 from infra.local.command import DEFAULT_DATA, DataOption, err, progress, refusing
 from infra.local.exporting.events import event_lines
+from infra.local.exporting.members import COLUMNS as MEMBERS
+from infra.local.exporting.members import member_rows
+from infra.local.exporting.orders import COLUMNS as ORDERS
+from infra.local.exporting.orders import order_rows
+from infra.local.exporting.rows import Row, lines
 from infra.local.exporting.writing import CannotWrite, Out, written
 from infra.local.kept import Kept
 from infra.local.stack import RegionOption, StackError, StackOption
@@ -21,6 +26,8 @@ FileArgument = Annotated[
         metavar="FILE", allow_dash=True, help="Where to; gzip if it ends in .gz, standard output if it is -."
     ),
 ]
+# Writes line by line, and yields at each that counts.
+Write = Callable[[Kept, Out], Iterator[None]]
 # So often the bar moves.
 TOLD_EVERY = 1_000
 
@@ -44,15 +51,54 @@ def events(
     what became of them, events that were refused (aftershow dead), and events older than the archive keeps them.
     """
 
-    def lines(shop: Kept, out: Out) -> Iterator[None]:
+    def write(shop: Kept, out: Out) -> Iterator[None]:
         for line in event_lines(shop):
             out.write(line + b"\n")
             yield
 
-    _export("events", lines, file, data, stack, region)
+    _export("events", write, file, data, stack, region)
 
 
-Write = Callable[[Kept, Out], Iterator[None]]
+@app.command()
+def members(
+    file: FileArgument,
+    data: DataOption = DEFAULT_DATA,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Write everybody who ever said who they are: CSV, or NDJSON if FILE says .ndjson or .jsonl.
+
+    With profile, consent and its evidence, and bounced or complaining addresses; aftershow import members FILE reads it
+    back. Not in it: what people did, and whom they follow (export events has both).
+    """
+    _export("members", _table(member_rows, MEMBERS, file), file, data, stack, region)
+
+
+@app.command()
+def orders(
+    file: FileArgument,
+    data: DataOption = DEFAULT_DATA,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Write every order, a row for each product: CSV, or NDJSON if FILE says .ndjson or .jsonl.
+
+    With refunds and cancellations; aftershow import orders FILE reads it back. An order stands at its newest total,
+    several refunds of one as their sum. Not in it: orders that were refunded but never came.
+    """
+    _export("rows of orders", _table(order_rows, ORDERS, file), file, data, stack, region)
+
+
+def _table(rows: Callable[[Kept], Iterator[Row]], columns: Sequence[str], file: Path) -> Write:
+    as_json = not {".ndjson", ".jsonl"}.isdisjoint(file.suffixes)
+
+    def write(shop: Kept, out: Out) -> Iterator[None]:
+        for number, line in enumerate(lines(rows(shop), columns, as_json=as_json)):
+            out.write(line)
+            if number or as_json:
+                yield
+
+    return write
 
 
 def _export(what: str, write: Write, file: Path, data: Path, stack: str | None, region: str | None) -> None:

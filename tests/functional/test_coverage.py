@@ -20,6 +20,7 @@ from infra.local.runs import Run
 from infra.local.stack import Stack
 from infra.local.stories import story as told
 from infra.local.wire import headers_of, iso
+from tests.contract.conftest import make_client
 from tests.functional.moto_shop import BUCKET, START, MotoShop, moto_shop
 from tests.functional.story import Shop, Show, Viewer, at
 
@@ -144,9 +145,12 @@ def test_a_state_that_is_not_there_is_asked_wrongly(tmp_path: Path) -> None:
 def deployed(shop: MotoShop) -> kept.Kept:
     """A shop on moto, as a stack."""
     resources = {table.id: ("AWS::DynamoDB::Table", table.id) for table in shop.template.tables}
-    resources |= {BUCKET: ("AWS::S3::Bucket", BUCKET.lower())}
+    resources |= {
+        BUCKET: ("AWS::S3::Bucket", BUCKET.lower()),
+        "AddressSecret": ("AWS::SecretsManager::Secret", "address-secret"),
+    }
     parameters = {"ShopZone": "Asia/Shanghai", "ShopCurrency": "CNY"}
-    stack = Stack("shop", "here", parameters, {}, resources, lambda service, _: shop.aws[service])
+    stack = Stack("shop", "here", parameters, {}, resources, lambda service, _: make_client(service))
     return kept.of_stack(stack)
 
 

@@ -3,7 +3,8 @@
 Our names are also the column names that `export` writes, so what was exported comes in without a mapping. An empty
 cell says nothing. Moments: ISO 8601, or what `values.moment` reads, in the shop's zone unless they carry an offset.
 
-members     user_id, anonymous_id, email, phone, name, locale, zone, updated_at
+members     user_id, anonymous_id, same_as, email, phone, name, locale, zone, updated_at
+            (same_as: another user id of the same person)
             wechat_openid, wechat_unionid, wecom_external_userid
             consent, consent_channel, consent_at, consent_source, consent_wording
             {email,sms,push,wechat,wecom,service}_consent, and of each _at, _source, _wording
@@ -71,6 +72,8 @@ _PERSON = (
 
 _MEMBERS = (
     *_PERSON,
+    # Nothing is guessed to be this: it joins two people for good.
+    Field("same_as"),
     Field("name", ("full name", "customer name", "member name", "姓名", "昵称", "会员姓名", "会员昵称", "客户姓名",
                    "用户名", "用户昵称")),
     Field("locale", ("language", "语言")),

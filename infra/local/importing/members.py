@@ -15,7 +15,7 @@ from aftershow.rules.segment import CONSENT_CHANNELS
 from infra.local.importing.fields import CONSENT_GROUPS
 from infra.local.importing.mapping import Columns
 from infra.local.importing.rows import AHEAD, Cells, Message, Person, Taken, Times, message, person
-from infra.local.importing.values import Unusable, said, suppression
+from infra.local.importing.values import Unusable, identifier, said, suppression
 
 _EXTERNAL = ("wechat_openid", "wechat_unionid", "wecom_external_userid")
 NOBODY = "names nobody: no user id, anonymous id, e-mail address or telephone number that can be used"
@@ -27,7 +27,7 @@ def take(cells: Cells, columns: Columns, times: Times, source: str | None) -> Ta
     if who is None:
         cells.note("refused", NOBODY)
         return Taken(cells.line, problems=cells.problems)
-    messages = [_profile(cells, who, times)]
+    messages = [_profile(cells, who, times), *_alias(cells, who, times)]
     scopes = _Scopes(cells, columns, times, source, who)
     consents = list(scopes.messages())
     messages += consents
@@ -51,6 +51,14 @@ def _profile(cells: Cells, who: Person, times: Times) -> Message:
     if external:
         what["context"] = {"externalIds": external}
     return message(what, _bounded(cells, "updated_at", times), times)
+
+
+def _alias(cells: Cells, who: Person, times: Times) -> Iterator[Message]:
+    """Two users who are one person: somebody must have said so."""
+    other = cells.read("same_as", identifier)
+    if other is not None and who.user is not None and other != who.user:
+        what = {"type": "alias", "userId": who.user, "previousId": other}
+        yield message(what, _bounded(cells, "updated_at", times), times)
 
 
 def _bounded(cells: Cells, name: str, times: Times) -> int | None:

@@ -14,6 +14,11 @@ from aftershow.model.viewers import Suppression
 
 MIN_PHONE_DIGITS = 5
 
+# An apostrophe before a text keeps it one in a spreadsheet: before digits, and before what would be a formula, as
+# `export` writes it (before an apostrophe too, so that each text comes back as it was).
+KEPT_AS_TEXT = "'"
+MARKED = "'=+-@\t\r＝＋－＠"
+
 _FORMULA = re.compile(r'^="(.*)"$', re.DOTALL)
 # 1.38E+10, 1E+10, 1.38E10; but 12E5 may well be somebody's id.
 SCIENTIFIC_FORM = re.compile(r"^-?\d(?:[.,]\d+[eE]\+?|[eE]\+)\d{1,3}$")
@@ -33,12 +38,14 @@ class Unusable(Exception):
 
 
 def cleaned(cell: str) -> str:
-    """A cell without the marks by which spreadsheets and platforms keep texts texts: ="007", '007, a tab before it."""
+    """A cell without the marks by which spreadsheets and platforms keep texts texts: ="007", '007, '=x, a tab
+    before it."""
     text = cell.strip(SPACES)
     formula = _FORMULA.match(text)
     if formula:
         text = formula[1].replace('""', '"').strip(SPACES)
-    return text[1:] if len(text) > 1 and text[0] == "'" and text[1:2].isalnum() else text
+    is_marked = len(text) > 1 and text[0] == KEPT_AS_TEXT and (text[1].isalnum() or text[1] in MARKED)
+    return text[1:] if is_marked else text
 
 
 def identifier(cell: str) -> str:
