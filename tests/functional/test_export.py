@@ -16,8 +16,8 @@ from aftershow.model.ids import address_hash
 from aftershow.model.orders import Order
 from aftershow.model.settings import Settings
 from aftershow.model.viewers import Head
+from aftershow.rules.merging import lead
 from aftershow.rules.people import may_be_written
-from aftershow.rules.viewing import lead
 from infra.local import runs
 from infra.local.cli import app
 from infra.local.exporting.events import event_lines

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from aftershow.model.ids import address_hash
 from aftershow.model.instants import iso
 from aftershow.model.viewers import IMPORTED, Consent, Head
+from aftershow.rules.merging import lead
 from aftershow.rules.people import latest_grant
-from aftershow.rules.viewing import lead
 from infra.local.exporting.events import ADDRESSES
 from infra.local.exporting.rows import Row
 from infra.local.kept import Kept
