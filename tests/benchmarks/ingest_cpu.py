@@ -1,9 +1,9 @@
 """CPU of the ingest handler and of a floor below it, against one stub that answers for Lambda, SQS and DynamoDB.
 
 Run as a module by test_ingest_cpu: `server PORT_FILE`, or `handler PORT`, whose last line, after the handler's own
-log, is JSON: batch size to microseconds of CPU per event, of ours and of the floor. The floor decodes the batch,
-signs and sends one queue message over a connection of its own, without the SDK: less can't be done. Both get their
-events and give their answers over HTTP, as with Lambda's runtime API.
+log, is JSON: batch size to microseconds of CPU per event, of ours and of the floor, and our AWS calls a request. The
+floor decodes the batch, signs and sends one queue message over a connection of its own, without the SDK: less can't be
+done. Both get their events and give their answers over HTTP, as with Lambda's runtime API.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +38,7 @@ HEADERS = {"content-type": "application/json", "authorization": f"Basic {b64enco
 
 Handler = Callable[[dict[str, Any]], Any]
 # What the handler reads of Lambda's context.
-CONTEXT = SimpleNamespace(aws_request_id="request-1")
+CONTEXT = SimpleNamespace(aws_request_id="request-1", function_version="1")
 
 
 class Stub(asyncio.Protocol):
@@ -45,6 +46,8 @@ class Stub(asyncio.Protocol):
 
     # What the next invocation gets.
     event = b"{}"
+    # Calls of AWS since somebody asked, by operation.
+    calls: Counter[str] = Counter()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A new connection."""
@@ -72,8 +75,15 @@ class Stub(asyncio.Protocol):
         if head.startswith(b"put "):
             Stub.event = body
             return b"{}"
+        if head.startswith(b"get /calls"):
+            counted = json.dumps(Stub.calls).encode()
+            Stub.calls.clear()
+            return counted
         if head.startswith(b"get "):
             return Stub.event
+        target = head.partition(b"x-amz-target:")[2].partition(b"\r\n")[0].strip()
+        if target:
+            Stub.calls[target.decode().rpartition(".")[2]] += 1
         if b"dynamodb" in head:
             attributes = {"n": {"N": "1"}, "c": {"S": "c1"}, "body": {"S": LOCAL_SOURCE}}
             return json.dumps({"Item": {**json.loads(body)["Key"], **attributes}}).encode()
@@ -190,6 +200,11 @@ class Runtime:
         """From now on every invocation gets this event."""
         self._call("PUT", "/event", json.dumps(event).encode())
 
+    def counted(self) -> dict[str, int]:
+        """Calls of AWS since this was asked last."""
+        told: dict[str, int] = json.loads(self._call("GET", "/calls"))
+        return told
+
     def microseconds(self, handler: Handler, times: int) -> float:
         """CPU per invocation."""
         started = time.process_time()
@@ -213,9 +228,15 @@ def measure(port: int) -> dict[str, Any]:
         runtime.provide(request_of(size))
         for one in (ours, floor):
             runtime.microseconds(one, 20)
-        rounds = [(runtime.microseconds(ours, times), runtime.microseconds(floor, times)) for _ in range(ROUNDS)]
+        rounds, calls = [], Counter[str]()
+        for _ in range(ROUNDS):
+            runtime.counted()
+            mine = runtime.microseconds(ours, times)
+            calls.update(runtime.counted())
+            rounds.append((mine, runtime.microseconds(floor, times)))
         pair = [statistics.median(column) / size for column in zip(*rounds, strict=True)]
-        found[str(size)] = {"ours": pair[0], "floor": pair[1]}
+        a_request = {name: number / times / ROUNDS for name, number in calls.items()}
+        found[str(size)] = {"ours": pair[0], "floor": pair[1], "calls": a_request}
     return found
 
 

