@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from aftershow.rules.intake import KINDS
+from aftershow.services.wires import WIRES
 from infra.local import runs
 from infra.local.catalog import LOCAL_SOURCE
 from infra.local.command import (
@@ -50,6 +51,7 @@ Send an event:
 See what became of it (in another terminal): infra/aftershow explain me{option}
 Python: segment.analytics.Client("{key}", host="{url}")
 Node:   new Analytics({{ writeKey: "{key}", host: "{url}" }})
+boto3:  boto3.client("pinpoint", endpoint_url="{url}").put_events(ApplicationId="{key}", ...)
 
 Ctrl-C ends it; what was answered with 200 is kept.
 """
@@ -175,7 +177,7 @@ class Teller:
         route = self._host.route_of(request.method, request.path)
         if route is None:
             return "(no route)"
-        return request.path if request.path.removeprefix("/v1/") in KINDS else route
+        return request.path if request.path.removeprefix("/v1/") in {*KINDS, *WIRES} else route
 
     def _write(self, text: str) -> None:
         sys.stdout.write(f"{time.strftime('%H:%M:%S')}  {text}\n")

@@ -7,8 +7,9 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -380,6 +381,60 @@ def test_a_bad_message_of_a_push_is_kept_with_what_it_belongs_to(host: LocalHost
     body = b"{}]"
     headers["x-signature"] = signature(headers, body, SIGNS_WITH)
     assert ask(host, "/v1/douyin", body, headers)[0] == 400
+
+
+ORDERS = [f"Order Completed {number}" for number in (1, 2, 3)]
+HAPPENED = st.lists(
+    st.tuples(st.sampled_from(["Live Liked", "Live Shared", "Product Viewed", "Product Added", "Order Completed"]),
+              st.integers(1, 3), st.sampled_from(["segment", "cloudevents", "pinpoint"])),
+    min_size=1, max_size=8, unique_by=lambda one: one[:2],
+)  # fmt: skip
+
+
+def said_by(wire: str, name: str, number: int) -> tuple[str, dict[str, Any], dict[str, str]]:
+    """The same thing as a request of a wire: path, body, headers."""
+    key = f"{name} {number}"
+    properties: dict[str, Any] = {"show_id": "s1", "product_id": f"p{number}"}
+    if name == "Order Completed":
+        properties |= {"order_id": key, "total": 10.5 * number}
+    if wire == "cloudevents":
+        kind = "com.shop." + name.lower().replace(" ", ".")
+        return "/v1/cloudevents", cloud_event(0, kind, id=key, data=properties), KEY | STRUCTURED
+    if wire == "pinpoint":
+        texts = {one: value for one, value in properties.items() if one != "total"}
+        total = {"total": properties["total"]} if "total" in properties else {}
+        event = {"EventType": name, "Timestamp": NOW, "Attributes": texts, "Metrics": total}
+        return "/v1/apps/local/events", put_events({"User": {"UserId": "lan"}}, **{key: event}), {}
+    track = {"event": name, "userId": "lan", "messageId": key, "timestamp": NOW, "properties": properties}
+    return "/v1/track", track, KEY
+
+
+def outcome(things: Sequence[tuple[str, int, str]]) -> tuple[object, ...]:
+    """What is known after them: counts, cart, orders, points."""
+    host = shop()
+    for name, number, wire in things:
+        path, body, headers = said_by(wire, name, number)
+        assert ask(host, path, body, headers)[0] in (200, 202)
+    item = host.store.get(keys.engagement(viewer_id("user", "lan"), keys.about_show("s1")))
+    known = Engagement.read(item.body) if item else None
+    cart = sorted((product, line.quantity) for product, line in known.cart.items()) if known else []
+    orders = [(order, item.body) for order in ORDERS if (item := host.store.get(keys.order(order)))]
+    account = host.store.get(keys.ledger_account(viewer_id("user", "lan")))
+    assert dead(host) == []
+    host.state.close()
+    return known.counts() if known else {}, cart, orders, account.body if account else None
+
+
+@examples(25)
+@given(HAPPENED, st.randoms(use_true_random=False))
+def test_whatever_wire_says_it_in_whatever_order_and_however_often_it_is_the_same(
+    happened: list[tuple[str, int, str]], chance: Random
+) -> None:
+    """Against Segment's wire, in order, once."""
+    repeated = happened + chance.choices(happened, k=3)
+    chance.shuffle(repeated)
+    plain = [(name, number, "segment") for name, number, _ in happened]
+    assert outcome(repeated) == outcome(plain)
 
 
 def requests_of_all() -> list[tuple[str, str, dict[str, str], bytes]]:

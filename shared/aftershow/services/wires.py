@@ -49,7 +49,7 @@ class _Refused(Exception):
 
 def receive(request: Request, ports: Ports) -> Reply:
     """Answer one request that is none of Segment's."""
-    wire = _WIRES.get(request.kind)
+    wire = WIRES.get(request.kind)
     if wire is None:
         return problem(404, "not_found", f"there is no /v1/{request.kind[:32]}; batches go to /v1/batch")
     try:
@@ -177,7 +177,8 @@ def _source(key: str | None, ports: Ports) -> str | None:
     return knows_write_key(ports, write_key_hash(key)) if key else None
 
 
-_WIRES: Mapping[str, Callable[[Request, Ports], Reply]] = {
+# By /v1/`kind`, or by the key of a route.
+WIRES: Mapping[str, Callable[[Request, Ports], Reply]] = {
     "cloudevents": _cloudevents,
     PUT_EVENTS: _pinpoint,
     UPDATE_ENDPOINT: _pinpoint,
