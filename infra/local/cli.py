@@ -35,6 +35,7 @@ from infra.local.command import (
 )
 from infra.local.coverage import coverage
 from infra.local.importing.command import import_file
+from infra.local.init import init
 from infra.local.learning import commands as learning
 from infra.local.page import render_page
 from infra.local.report import print_report, print_story
@@ -61,6 +62,7 @@ app.command()(playbooks.stop)
 app.command()(learning.train)
 app.command()(learning.evaluate)
 app.command("import")(import_file)
+app.command()(init)
 
 
 class Format(StrEnum):
@@ -118,6 +120,7 @@ def replay(
         run = runs.replay(files, format_.value, data, report, redeem_every)
     _tell(run, json_file, html, locale, synthetic=False)
     err().print(runs.sentence(run.read), markup=False, highlight=False)
+    err().print("no person approved the playbooks: a replay does so itself, its messages reach nobody", markup=False)
     for place in run.unreadable:
         err().print(f"not read: {place}", markup=False, highlight=False)
     if run.read.get("broken"):

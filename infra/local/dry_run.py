@@ -77,9 +77,15 @@ class DryRun:
 
 
 def dry_run(
-    ports: Ports, show: Show, playbooks: Sequence[Launched], progress: Callable[[float], None] = lambda _: None
+    ports: Ports,
+    show: Show,
+    playbooks: Sequence[Launched],
+    progress: Callable[[float], None] = lambda _: None,
+    *,
+    enough: int = ENOUGH_VIEWERS,
 ) -> DryRun:
-    """Plan for every viewer of a show that is over as if `playbooks` stood as they say; nothing is written."""
+    """Plan for the viewers of a show that is over as if `playbooks` stood as they say; nothing is written. After
+    `enough` viewers the rest is estimated."""
     result = DryRun(show)
     shop = Shop(playbooks, {show.show: show}, ports.settings)
     for shard in range(keys.SHOW_SHARDS):
@@ -87,7 +93,7 @@ def dry_run(
             _look(ports, shop, show, viewer, result)
         result.parts_read = shard + 1
         progress(result.parts_read / keys.SHOW_SHARDS)
-        if result.viewers >= ENOUGH_VIEWERS:
+        if result.viewers >= enough:
             break
     return result
 

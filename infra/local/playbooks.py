@@ -1,4 +1,4 @@
-"""Commands on playbooks: check the files, bring them into a deployed shop, approve them, stop them."""
+"""Commands on playbooks: check the files, bring them into a shop, approve them, stop them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from infra.local.shops import OpenShop, open_shop
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Check the playbooks in infra/playbooks, bring them to a deployed shop, and approve them: until somebody "
+    help="Check the playbooks in infra/playbooks, bring them to a shop, and approve them: until somebody "
     "other than its author approved it, a playbook does nothing.",
 )
 
@@ -65,7 +65,8 @@ def check() -> None:
 @app.command()
 def push(
     context: typer.Context,
-    name: Annotated[str, typer.Option("--stack", help="The deployed shop, by the name of its stack.")],
+    data: DataOption = DEFAULT_DATA,
+    name: stack.StackOption = None,
     region: stack.RegionOption = None,
     write_key_for: Annotated[
         str | None, typer.Option(help="Also make a write key for a source of this name, and print it, once.")
@@ -75,20 +76,19 @@ def push(
         typer.Option(help="The key that the source's clients send already, such as a Pinpoint application id."),
     ] = None,
 ) -> None:
-    """Bring playbooks and templates into a deployed shop with your own AWS credentials; functions see them within 5 s.
+    """Bring playbooks and templates into a shop; its functions see them within 5 s.
 
     What is there is overwritten. A playbook whose content changed (its own, or a text of its templates) does nothing
     until it is approved anew; one that was stopped stays stopped.
     """
     if write_key is not None and not (write_key_for and write_key.strip()):
         refuse("--write-key KEY goes with --write-key-for NAME")
-    with refusing(catalog.CatalogError, stack.StackError):
-        shop = stack.find(name, region, context.obj)
-        with stack.explained():
-            changed = catalog.push(shop.store)
-            key = catalog.new_write_key(shop.store, write_key_for, write_key) if write_key_for else None
-            off = [one.playbook.id for one in launching.playbooks(shop.store) if one.off is not None]
-    typer.echo(f"{len(changed)} playbooks and templates changed in {shop.name}, {shop.region}")
+    with _refusing(), open_shop(data, name, region, context.obj) as shop:
+        store = shop.ports.store
+        changed = catalog.push(store)
+        key = catalog.new_write_key(store, write_key_for, write_key) if write_key_for else None
+        off = [one.playbook.id for one in launching.playbooks(store) if one.off is not None]
+    typer.echo(f"{len(changed)} playbooks and templates changed in {shop.name}")
     if off:
         typer.echo(f"off until approved: {', '.join(off)}")
     if write_key is not None:
@@ -114,7 +114,7 @@ def list_(
         known, launches = launching.playbooks(store), launching.launches(store)
         decisions = launching.decisions(store) if history or json_file else []
         files = {one.id: content_hash(one) for one in catalog.current()}
-        zone = shop.ports.settings.shop_zone
+        zone = shop.settings.shop_zone
     if json_file is not None:
         put(json_file, json_text([_standing_json(one, launches.get(one.playbook.id), decisions) for one in known]))
     if json_file == "-":
@@ -264,7 +264,7 @@ def _worst_case(shop: OpenShop, playbook: Playbook | None, share: int) -> DryRun
 
 def _show_worst_case(shop: OpenShop, playbook: Playbook | None, dry: DryRun | None, locale: Locale) -> None:
     if dry is not None and playbook is not None:
-        print_dry_run(dry, {playbook.id: playbook.title}, shop.ports.settings, locale.value, console())
+        print_dry_run(dry, {playbook.id: playbook.title}, shop.settings, locale.value, console())
     elif playbook is not None:
         err().print("no show has ended yet, so there is no worst case to show", markup=False, highlight=False)
 

@@ -219,6 +219,19 @@ def is_a_shops(data: Path) -> bool:
     return data.is_file() and _made_by(data) == _SHOP
 
 
+def settle(data: Path, parameters: Mapping[str, str], progress: Progress = lambda *_: None) -> Run:
+    """A state with these parameters over those that it keeps. Its clock stays where it is; where there is no file, a
+    new shop begins, now. Raises CannotRun."""
+    if not data.exists():
+        return going_on(data, parameters=parameters, progress=progress)
+    if _made_by(data) is None:
+        raise CannotRun(f"{data} is no state of ours, so it is left alone: choose another --data FILE")
+    state = EmbeddedState(data, lambda: 0)
+    kept = {**_kept_parameters(state), **parameters}
+    _keep_parameters(state, kept)
+    return _hosted(state, data, kept, None)
+
+
 def _kept_parameters(state: EmbeddedState) -> dict[str, str]:
     kept = {name: state.note(f"parameter {name}") for name in (state.note("parameters") or "").split(",") if name}
     return {name: value for name, value in kept.items() if value is not None}

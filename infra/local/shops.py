@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.ports.bus import BusEvent
 from aftershow.ports.ports import Ports
@@ -20,10 +21,12 @@ from infra.local.clock import real_now
 
 @dataclass(frozen=True)
 class OpenShop:
-    """A shop while a command works on it. `ports` are those of schedule_reminder; `via` is what proves who asks."""
+    """A shop while a command works on it. `ports` are those of schedule_reminder, `settings` those of send_message;
+    `via` is what proves who asks."""
 
     name: str
     ports: Ports
+    settings: Settings
     via: str
     shows: Callable[[], Sequence[Show]]
 
@@ -58,14 +61,15 @@ def open_shop(data: Path, name: str | None, region: str | None, connect: stack.C
 def of_run(run: runs.Run, data: Path) -> OpenShop:
     """A local state that is open already."""
     ports = run.host.ports("schedule_reminder")
-    return OpenShop(str(data), ports, "local state", lambda: list(run.records().shows.values()))
+    settings = run.host.ports("send_message").settings
+    return OpenShop(str(data), ports, settings, "local state", lambda: list(run.records().shows.values()))
 
 
 def _deployed(found: stack.Stack) -> OpenShop:
     def shows() -> list[Show]:
         return [Show.read(item.body) for item in found.items("catalog", "show#")]
 
-    return OpenShop(f"{found.name}, {found.region}", _ports(found), found.identity, shows)
+    return OpenShop(f"{found.name}, {found.region}", _ports(found), found.settings, found.identity, shows)
 
 
 def _ports(found: stack.Stack) -> Ports:

@@ -179,8 +179,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     # Headings and sentences of the report itself.
     "title": ("After the show", "下播之后"),
     "synthetic_note": (
-        "Synthetic: a generated show with invented viewers. The decisions are real.",
-        "模拟数据：直播和观众由程序生成；决策由真实流程作出。",
+        "Synthetic: a generated show, invented viewers, playbooks approved by the run itself. The decisions are real.",
+        "模拟数据：直播和观众由程序生成，策略由程序自行审批；决策由真实流程作出。",
     ),
     "people_ordered": ("ordered in the show", "人直播中下单"),
     "viewers": ("viewers", "位观众"),
@@ -208,6 +208,20 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "when": ("when (local)", "时间（当地）"),
     "reach": ("reachable", "能否触达"),
     "yes": ("yes", "可以"),
+    # Setting up.
+    "settings_in": ("Settings, in", "设置，写在"),
+    "nothing_changed": ("nothing changed", "没有变化"),
+    "proofs": ("What was proved by a real call", "实际调用验证的结果"),
+    "proved": ("proved", "已验证"),
+    "wrong": ("wrong", "有问题"),
+    "not_proved": ("not proved", "未能验证"),
+    "test_message": ("Test message", "测试信息"),
+    "no_show_yet": (
+        "No show has ended in this state yet, so there is nothing to dry-run: play or import one.",
+        "还没有已结束的直播，无法试跑：先演示或导入一场。",
+    ),
+    "all_off": ("Every playbook is off until it is approved. What comes next:", "所有策略在审批之前都不生效。接下来："),
+    "still_on": ("Approved already, and working:", "已审批、正在生效："),
     # A dry run.
     "dry_run": ("Dry run", "试跑"),
     "dry_run_note": (

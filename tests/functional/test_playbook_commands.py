@@ -14,7 +14,7 @@ from aftershow.model.playbooks import Playbook, Template
 from aftershow.ports import keys
 from aftershow.ports.store import Put, Range
 from aftershow.services.ingesting import write_key_hash
-from infra.local import catalog, playbooks
+from infra.local import catalog, playbooks, runs
 from tests.functional.deployed_stack import STACK, connect_to
 from tests.functional.moto_shop import REGION, moto_shop
 from tests.functional.story import Shop, at
@@ -111,5 +111,11 @@ def test_a_source_may_keep_the_key_that_its_clients_send() -> None:
         assert deployed.waiting("BehaviourQueue") == 1
 
 
-def test_pushing_without_a_stack_is_asked_wrongly() -> None:
-    assert CliRunner().invoke(playbooks.app, ["push"]).exit_code == 2
+def test_a_local_shop_is_pushed_to_like_a_deployed_one(tmp_path: Path) -> None:
+    data = tmp_path / "shop.db"
+    runs.going_on(data).close()
+    run = CliRunner().invoke(playbooks.app, ["push", "--data", str(data)])
+    assert run.exit_code == 0, run.output
+    assert f"0 playbooks and templates changed in {data}" in run.output
+    assert "off until approved: considering-replay, hot-replay, quiet-series, second-order" in run.output
+    assert CliRunner().invoke(playbooks.app, ["push", "--data", str(tmp_path / "other.db")]).exit_code == 2
