@@ -61,7 +61,7 @@ def in_share(playbook: str, head: Head, share: int) -> bool:
     many, is no further ticket.
     """
     kind = head.viewer[:1]
-    return any(_place(playbook, viewer) < share for viewer in head.people if viewer[:1] == kind)
+    return share >= WHOLE or any(_place(playbook, viewer) < share for viewer in head.people if viewer[:1] == kind)
 
 
 def _place(playbook: str, viewer: str) -> int:

@@ -4,9 +4,9 @@ or they would become hot."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar, cast
 
-from aftershow.model.base import Record
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import Launch
 from aftershow.model.playbooks import Playbook, Template
@@ -18,7 +18,6 @@ from aftershow.ports.store import Key, Range
 from aftershow.rules.launching import Launched, launched
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Record)
 
 MAX_AGE = 5 * SECOND
 # A warm function that has met many shows forgets them all and reads again.
@@ -60,15 +59,22 @@ def playbooks(ports: Ports) -> tuple[Launched, ...]:
 
     def read() -> tuple[Launched, ...]:
         # Launches first: an approval that comes in between is for what is read after it.
-        launches = {one.playbook: one for one in _listed(ports, keys.launch("-"), Launch)}
-        return tuple(launched(one, launches.get(one.id)) for one in _listed(ports, keys.playbook("-"), Playbook))
+        launches = _bodies(ports, keys.launch("-"))
+        return _standing(launches, _bodies(ports, keys.playbook("-")))
 
     return remembered(ports, "playbooks", read)
 
 
-def _listed(ports: Ports, key: Key, kind: type[R]) -> list[R]:
+def _bodies(ports: Ports, key: Key) -> tuple[str, ...]:
     page = ports.store.query(key.table, Range(key.pk, limit=MAX_PLAYBOOKS))
-    return [kind.read(item.body) for item in page.items]
+    return tuple(item.body for item in page.items)
+
+
+@lru_cache(maxsize=2)
+def _standing(launches: tuple[str, ...], playbooks: tuple[str, ...]) -> tuple[Launched, ...]:
+    """They are read every 5 s and change a few times a month."""
+    known = {one.playbook: one for one in map(Launch.read, launches)}
+    return tuple(launched(one, known.get(one.id)) for one in map(Playbook.read, playbooks))
 
 
 def playbook(ports: Ports, playbook_id: str) -> Launched | None:
