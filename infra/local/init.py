@@ -200,7 +200,7 @@ def _all_off(shop: OpenShop) -> None:
     store = shop.ports.store
     for name, launch in launching.launches(store).items():
         if launch.stop is None and launch.approval is not None and launch.approval.by == catalog.STAND_IN:
-            launching.stop(store, name, Signature("aftershow init", shop.ports.now(), shop.via))
+            launching.stop(store, name, Signature("aftershow init", shop.signed_at(), shop.via))
 
 
 def _last_show(shop: OpenShop) -> DryRun | None:

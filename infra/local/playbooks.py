@@ -175,9 +175,9 @@ def approve(
             return
         _confirm(f"Approve {playbook} for {share_text(wanted)} of the people in {shop.name}?", yes=yes)
         worst = WorstCase(dry.whole(dry.reminded), dry.whole(dry.messages)) if dry else None
-        signed = Signature(by, shop.ports.now(), shop.via)
+        signed = Signature(by, shop.signed_at(), shop.via)
         launching.approve(shop.ports.store, playbook, wanted, signed, worst)
-        shows = shop.look_again(signed.at - found.deadline) if found else 0
+        shows = shop.look_again(shop.ports.now() - found.deadline) if found else 0
     typer.echo(
         f"{playbook} is approved by {by} for {share_text(wanted)}; functions know it within 5 s; the viewers of "
         f"{shows} shows are looked at again. To stop it: aftershow stop {playbook}",
@@ -200,14 +200,14 @@ def stop(
     """
     with _refusing(), open_shop(data, name, region, context.obj) as shop:
         store = shop.ports.store
-        signed = Signature(by or getuser(), shop.ports.now(), shop.via)
+        signed = Signature(by or getuser(), shop.signed_at(), shop.via)
         known = {one.playbook.id: one.playbook for one in launching.playbooks(store)}
         names = [playbook] if playbook is not None else sorted(known)
         for each in names:
             launching.stop(store, each, signed)
         typer.echo(f"stopped in {shop.name}: {', '.join(names) or 'nothing is there'}; it holds within 5 s")
         deadlines = [known[each].deadline for each in names if each in known]
-        shows = shop.look_again(signed.at - max(deadlines, default=0))
+        shows = shop.look_again(shop.ports.now() - max(deadlines, default=0))
     typer.echo(f"open reminders of {shows} shows are swept; others when they fall due")
 
 

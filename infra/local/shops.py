@@ -27,6 +27,8 @@ class OpenShop:
     name: str
     ports: Ports
     settings: Settings
+    # When a decision is made, epoch ms: in a shop's own state by the real clock, however long it was left alone.
+    signed_at: Callable[[], int]
     via: str
     shows: Callable[[], Sequence[Show]]
 
@@ -62,14 +64,16 @@ def of_run(run: runs.Run, data: Path) -> OpenShop:
     """A local state that is open already."""
     ports = run.host.ports("schedule_reminder")
     settings = run.host.ports("send_message").settings
-    return OpenShop(str(data), ports, settings, "local state", lambda: list(run.records().shows.values()))
+    own = runs.is_a_shops(data)
+    signed_at = (lambda: max(run.host.now, real_now())) if own else ports.now
+    return OpenShop(str(data), ports, settings, signed_at, "local state", lambda: list(run.records().shows.values()))
 
 
 def _deployed(found: stack.Stack) -> OpenShop:
     def shows() -> list[Show]:
         return [Show.read(item.body) for item in found.items("catalog", "show#")]
 
-    return OpenShop(f"{found.name}, {found.region}", _ports(found), found.settings, found.identity, shows)
+    return OpenShop(f"{found.name}, {found.region}", _ports(found), found.settings, real_now, found.identity, shows)
 
 
 def _ports(found: stack.Stack) -> Ports:
