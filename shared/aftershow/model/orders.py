@@ -29,6 +29,8 @@ class Order(Record):
     former: tuple[str, ...] = ()
     hash: str | None = None
     at: int | None = None
+    # The message whose word on viewer, time and show counts: of all that say the same order the earliest.
+    told: str = ""
     minor: int = 0
     currency: str | None = None
     show: str | None = None

@@ -14,20 +14,24 @@ class OrderRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An order after an event. `first`: the order itself counts only now. `changed`: the event said something new."""
+    """An order after an event. `first`: the order itself counts only now. `changed`: the event said something new.
+    `seen_as`: how it was counted before, where an earlier word on viewer, time and show became known."""
 
     order: Order
     changed: bool
     first: bool = False
+    seen_as: Order | None = None
 
 
 def place(known: Order | None, viewer: str, show: str | None, event: Event, said: Ordered) -> Taken:
-    """Take an order. The same id with the same body is the same order, whoever sends it again; with another body it is
-    refused. Raises OrderRefused."""
+    """Take an order. The same id with the same body is the same order, whoever sends it again; of what they say of
+    viewer, time and show the earliest word counts. With another body it is refused. Raises OrderRefused."""
     if known is not None and known.hash is not None:
         if known.hash != said.hash:
             raise OrderRefused("this order id is known with another amount, currency or lines")
-        return Taken(known, changed=False)
+        if (known.at or 0, known.told) <= (event.at, event.id):
+            return Taken(known, changed=False)
+        return Taken(_said_earlier(known, viewer, show, event), changed=True, seen_as=known)
     base = known or Order(order=said.order)
     if base.currency not in (None, said.currency):
         base = _without_words(base)
@@ -36,6 +40,7 @@ def place(known: Order | None, viewer: str, show: str | None, event: Event, said
             "viewer": viewer,
             "hash": said.hash,
             "at": event.at,
+            "told": event.id,
             "minor": said.minor,
             "currency": said.currency,
             "show": show,
@@ -44,6 +49,12 @@ def place(known: Order | None, viewer: str, show: str | None, event: Event, said
         }
     )
     return Taken(order, changed=True, first=True)
+
+
+def _said_earlier(known: Order, viewer: str, show: str | None, event: Event) -> Order:
+    former = tuple(sorted({*known.former, *filter(None, (known.viewer,))} - {viewer}))
+    changes = {"viewer": viewer, "former": former, "at": event.at, "told": event.id, "show": show}
+    return known.model_copy(update=changes)
 
 
 def amend(known: Order | None, viewer: str | None, event: Event, said: Amended) -> Taken:

@@ -208,9 +208,22 @@ def _fold_order(outcome: Outcome, known: Known, group: People, viewer: str, even
         outcome.duplicates += 1
         return
     order = taken.order
+    if taken.seen_as is not None:
+        order = _moved(group, taken.seen_as, order)
     outcome.orders[order.order] = (order, (OrderChanged(viewer=order.viewer or viewer, key=f"order#{order.order}"),))
-    if taken.first:
+    if taken.first or taken.seen_as is not None:
         group.put(people.told(group.leading(viewer), viewer, lambda facts: people.with_order(facts, order)))
+
+
+def _moved(group: People, before: Order, order: Order) -> Order:
+    """The order, taken out of what its person was told to have ordered. Another person's reminder did not win it."""
+    viewer = before.viewer or ""
+    group.wanted.add(viewer)
+    head = people.told(group.leading(viewer), viewer, lambda facts: people.without_order(facts, before))
+    group.put(head, "order")
+    if group.leading(viewer).viewer == group.leading(order.viewer or "").viewer:
+        return order
+    return order.model_copy(update={"won_by": None})
 
 
 def _order(outcome: Outcome, known: Known, order_id: str) -> Order | None:
