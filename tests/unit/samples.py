@@ -30,17 +30,23 @@ def examples(number: int) -> settings:
 
 
 def read(
-    kind: str, at: int = START, message_id: str = "m1", context: dict[str, Any] | None = None, **more: Any
+    kind: str,
+    at: int = START,
+    message_id: str = "m1",
+    context: dict[str, Any] | None = None,
+    *,
+    shop: Defaults | None = None,
+    **more: Any,
 ) -> Event:
-    """An event of /v1/`kind`, read; without an identity it is user u1's."""
+    """An event of /v1/`kind`, read; without an identity it is user u1's. `shop`: SHOP, which trusts the source."""
     fields = {"messageId": message_id, "originalTimestamp": iso(at), **more}
     if not {"userId", "anonymousId"} & set(more):
         fields["userId"] = "u1"
-    return read_event(kind, msgspec.json.encode(fields), context or {}, at, SHOP)
+    return read_event(kind, msgspec.json.encode(fields), context or {}, at, shop or SHOP)
 
 
 def tracked(
-    event: str, /, at: int = START, message_id: str = "m1", who: dict[str, str] | None = None, **said: Any
+    event: str, /, at: int = START, message_id: str = "m1", who: dict[str, Any] | None = None, **said: Any
 ) -> Event:
     """A track event with properties; `who` are its identities."""
     return read("track", at, message_id, None, event=event, properties=said, **(who or {"userId": "u1"}))

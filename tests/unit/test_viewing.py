@@ -68,6 +68,10 @@ class Stored:
         engagements = {key: self.engagements[key] for key in keys if key in self.engagements}
         return Known(heads, engagements, self.orders, self.unnamed, lambda _show: False)
 
+    def person(self, viewer: str) -> Head:
+        """The leading head of a viewer id or identifier."""
+        return self.heads[lead(self.heads, viewer)]
+
     def people(self) -> dict[str, Head]:
         """The leading heads of whom something is known; which pointers lead there, and which merges were refused on the
         way, may differ, and whether whoever a scanned code named has been met under the source's own name since."""
@@ -93,7 +97,7 @@ class Stored:
 # Some devices are shared, some users are one person by what somebody states or by an identifier of theirs.
 DEVICES = {"d1": ("u1",), "d2": ("u1", "u2"), "d3": ("u3",), "d4": (), "d5": ("u1", "u2", "u3", "u4")}
 EMAILS = ["a@example.com", "A@Example.com ", "b@example.com", "test@test.com", "no address"]
-PHONES = ["13912345678", "+86 139-1234-5678", "+442071838750", "13800138000", "1.39E+10"]
+PHONES = ["13902017788", "+86 139-0201-7788", "+442071838750", "13800138000", "1.39E+10"]
 UNION_IDS = ["union-1", "union-2", "0"]
 CONTACTS = ["contact-1", "contact-2", "contact-3"]
 # Comes with more users than one person has: joins nobody in the end, whoever was first.
@@ -102,7 +106,7 @@ MOMENTS = st.integers(0, 60).map(lambda minutes: START + minutes * MINUTE)
 
 
 @st.composite
-def identities(draw: st.DrawFn) -> dict[str, str]:
+def identities(draw: st.DrawFn) -> dict[str, Any]:
     device = draw(st.sampled_from(sorted(DEVICES)))
     user = draw(st.sampled_from([None, *DEVICES[device]]))
     if user is None:
@@ -141,9 +145,8 @@ def occurrences(draw: st.DrawFn, name: str) -> Event:
         traits = {"email": draw(st.sampled_from(["", *EMAILS])), "phone": draw(st.sampled_from(["", *PHONES]))}
         return read("identify", at, name, context, traits=traits, **who)
     if kind == "alias":
-        return read("alias", at, name, context, **draw(st.sampled_from([
-            {"userId": "u2", "previousId": "u1"}, {"userId": "u3", "previousId": "d4"},
-        ])))  # fmt: skip
+        user, previous = draw(st.sampled_from([("u2", "u1"), ("u3", "d4")]))
+        return read("alias", at, name, context, userId=user, previousId=previous)
     event, said = {
         "behave": (
             draw(st.sampled_from(["Live Liked", "Video Content Playing", "Product Added"])),
