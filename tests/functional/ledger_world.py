@@ -128,14 +128,23 @@ class LedgerWorld:
         return found[0] if found else Head(viewer=viewer)
 
     def merge(self, one: str, other: str) -> None:
-        """Two viewers are one person from now on; the first one's head survives."""
-        first, second = self.head(one), self.head(other)
-        if first.viewer == second.viewer:
+        """Two viewers are one person from now on; the first one's head survives. Raises Conflict."""
+        store, found = self.ports.store, [leading_head(self.ports, viewer) for viewer in (one, other)]
+        first, second = (
+            (at[0] if at else Head(viewer=viewer), at[1].version if at else None)
+            for at, viewer in zip(found, (one, other), strict=True)
+        )
+        if first[0].viewer == second[0].viewer:
             return
-        members = tuple(sorted({*first.members, *second.people}))
-        surviving = first.model_copy(update={"members": members})
-        for head in (surviving, second.model_copy(update={"merged_into": first.viewer})):
-            self.put(keys.head(head.viewer), head.body())
+        members = tuple(sorted({*first[0].members, *second[0].people}))
+        surviving = first[0].model_copy(update={"members": members})
+        merged = second[0].model_copy(update={"merged_into": surviving.viewer})
+        store.commit(
+            [
+                Put(keys.head(head.viewer), head.body(), version)
+                for head, version in ((surviving, first[1]), (merged, second[1]))
+            ]
+        )
 
     def split(self, viewer: str) -> None:
         """A viewer is a person alone again."""

@@ -390,6 +390,66 @@ def _fact(place: int, kind: str, number: int, minor: int) -> Step:
     return step
 
 
+@dataclass
+class Meanwhile:
+    """A backend on which somebody else does something just before the first write."""
+
+    inner: Backend
+    happens: Callable[[], object] | None
+
+    def read(self, keys: Sequence[Key]) -> Mapping[Key, Item]:
+        return self.inner.read(keys)
+
+    def write(self, puts: Sequence[Put], checks: Sequence[Check], commit_id: str) -> None:
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        self.inner.write(puts, checks, commit_id)
+
+    def query(self, table: str, where: Range) -> Page:
+        return self.inner.query(table, where)
+
+    def query_index(self, table: str, where: Range) -> IndexPage:
+        return self.inner.query_index(table, where)
+
+
+SPENDS: dict[str, Callable[[Ports, str], object]] = {
+    "reserve": lambda ports, viewer: spending.reserve(ports, viewer, "x", 10),
+    "hold": lambda ports, viewer: spending.hold(ports, viewer, "x", 10, "why", "dee"),
+    "take": lambda ports, viewer: spending.adjust(ports, viewer, "x", -10, "why", "dee"),
+    "transfer": lambda ports, viewer: spending.transfer(ports, viewer, "cai", "x", 10, "why", "dee"),
+    "claim": lambda ports, viewer: budgets.claim(ports, "b", viewer, "x"),
+    "code": lambda ports, viewer: budgets.redeem_code(ports, viewer, "code"),
+}
+
+
+@pytest.mark.parametrize("what", SPENDS)
+def test_no_decision_passes_a_merge(world: LedgerWorld, what: str) -> None:
+    """Ann's request is decided when she is alone; before it is written she and Bob are one, and his has the same id."""
+    gives(world, "ann", 100)
+    gives(world, "bob", 100)
+    budgets.open_budget(world.ports, "b", 20, per_claim=10, note="n", author="dee")
+    budgets.make_codes(world.ports, "b", ["code"])
+    before = len(entries(world))
+
+    def his() -> None:
+        world.merge("bob", "ann")
+        SPENDS[what](world.ports, "bob")
+
+    numbers = (f"hers-{number}" for number in itertools.count())
+    store = Store(Meanwhile(world.backend, his), numbers.__next__)
+    SPENDS[what](replace(world.ports, store=store), "ann")
+    assert len(entries(world)) - before == (2 if what == "transfer" else 1)
+
+
+def test_what_is_owed_elsewhere_counts_from_the_moment_of_a_merge(world: LedgerWorld) -> None:
+    gives(world, "ann", 50)
+    world.refunds_without_order("bob", "r", 50_00)
+    store = Store(Meanwhile(world.backend, lambda: world.merge("bob", "ann")), iter(["one", "two"]).__next__)
+    answer = spending.reserve(replace(world.ports, store=store), "ann", "x", 10)
+    assert answer == Refusal("insufficient")
+
+
 class Crashed(BaseException):
     """The process is gone."""
 
