@@ -64,6 +64,11 @@ def test_a_row_in_another_encoding_is_refused_by_itself(tmp_path: Path, most: st
     assert "encoding" in found[-1] or "UTF-8" in found[-1]
 
 
+def test_a_sign_of_four_bytes_is_chinese_too(tmp_path: Path) -> None:
+    table = opened(tmp_path, "订单号,实付金额\nA1,¥12.00\nA2,¥1.00\nA3,€1.00\n".encode("gb18030"))
+    assert rows(table) == [["A1", "¥12.00"], ["A2", "¥1.00"], ["A3", "€1.00"]]
+
+
 def test_broken_bytes_are_refused_by_row(tmp_path: Path) -> None:
     found = rows(opened(tmp_path, TEXT.encode() + b"3,\xff\xfe,x\n4,b\x00c,x\n5,d,x\n"))
     assert found[2:] == ["not in the encoding of the file", "holds a NUL byte", ["5", "d", "x"]]

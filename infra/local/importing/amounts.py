@@ -11,15 +11,17 @@ from infra.local.importing.values import SCIENTIFIC, SCIENTIFIC_FORM, SPACES, Un
 
 DecimalMark = Literal[".", ","]
 _THOUSAND_DIGITS = 3
-
 # Signs that mean one currency only; ¥ and $ mean several, so the column, the mapping or the shop decides.
 _CURRENCIES = {"€": "EUR", "£": "GBP", "元": "CNY", "RMB": "CNY", "₩": "KRW", "₹": "INR", "HK$": "HKD", "US$": "USD",
                "NT$": "TWD", "円": "JPY"}  # fmt: skip
 _SIGNS = re.compile(r"HK\$|US\$|NT\$|RMB|[¥￥$€£₩₹元円]|(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", re.IGNORECASE)
-_DIGITS = re.compile(r"^-?\d[\d.,'\s]*$")
 _PLAIN = re.compile(r"^\d+(?:\.\d{1,2})?$")
 _AMBIGUOUS = re.compile(r"^\d{1,3}([.,])\d{3}$")
-_LOCALES: dict[DecimalMark, str] = {".": "en", ",": "de"}
+_GAPS = re.compile(r"[\s']")
+_FORMS: dict[DecimalMark, re.Pattern[str]] = {
+    ".": re.compile(r"^-?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?$"),
+    ",": re.compile(r"^-?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$"),
+}
 
 
 def amount(cell: str, mark: DecimalMark | None = None) -> tuple[Decimal, str | None]:
@@ -39,18 +41,13 @@ def amount(cell: str, mark: DecimalMark | None = None) -> tuple[Decimal, str | N
 
 
 def _decimal(digits: str, mark: DecimalMark | None) -> Decimal:
-    from babel.numbers import NumberFormatError, parse_decimal
-
-    plain = re.sub(r"[\s']", "", digits)
-    if not _DIGITS.match(digits):
-        raise Unusable("is no amount")
+    plain = _GAPS.sub("", digits)
     if mark is None and _AMBIGUOUS.match(plain.lstrip("-")):
         raise Unusable('may be thousands or a fraction: say decimal: "." or decimal: "," in the mapping')
-    marks: tuple[DecimalMark, ...] = (mark,) if mark else (decimal_mark(plain) or ".",)
-    try:
-        return parse_decimal(plain, locale=_LOCALES[marks[0]], strict=True)
-    except NumberFormatError:
-        raise Unusable("is no amount: its thousands and decimals are not where they belong") from None
+    used = mark or decimal_mark(plain) or "."
+    if not _FORMS[used].match(plain):
+        raise Unusable("is no amount, or its thousands and decimals are not where they belong")
+    return Decimal(plain.replace("," if used == "." else ".", "").replace(",", "."))
 
 
 def decimal_mark(cell: str) -> DecimalMark | None:

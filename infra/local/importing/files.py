@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from io import BufferedReader, TextIOWrapper
 from itertools import islice
@@ -179,21 +180,23 @@ def is_surely_utf8(line: bytes) -> bool:
 
 
 def _is_chinese(line: bytes) -> bool:
-    """Whether a line in GB18030 is plausible: nearly all that isn't ASCII are characters of GB 2312."""
+    """Whether a line in GB18030 is plausible: nearly all that isn't ASCII are characters of GB 2312, or have the four
+    bytes that no other encoding of the trade has (¥, for one)."""
     try:
         text = line.decode("gb18030")
     except UnicodeDecodeError:
         return False
     foreign = [character for character in text if not character.isascii()]
-    common = sum(_in_gb2312(character) for character in foreign)
+    common = sum(_is_usual(character) for character in foreign)
     return bool(foreign) and common >= 0.8 * len(foreign)
 
 
-def _in_gb2312(character: str) -> bool:
+@cache
+def _is_usual(character: str) -> bool:
     try:
         character.encode("gb2312")
     except UnicodeEncodeError:
-        return False
+        return len(character.encode("gb18030")) == len("四个字节")
     return True
 
 
