@@ -269,7 +269,7 @@ def test_rows_of_one_order_are_one_order(desk: Desk) -> None:
     assert set(reasons) == {"5", "6", "7", "8", "9", "11"}
     assert reasons["5"] == "was not paid"
     assert "400 days" in reasons["6"]
-    assert reasons["7"] == "is no amount"
+    assert reasons["7"].startswith("is no amount")
     assert reasons["8"] == "belongs to the order of row 7, which is refused"
     assert reasons["9"].startswith("names nobody")
     assert "statuses" in reasons["11"]
