@@ -87,7 +87,7 @@ def statement(
 ) -> None:
     """Show a viewer's points now: what may be spent, when it expires, and every entry with its reason, newest first."""
     check_writable(json_file)
-    with refusing(runs.CannotRun, stack.StackError), _desk(data, name, region, context.obj) as desk:
+    with refusing(runs.CannotRun, stack.StackError, ValueError), _desk(data, name, region, context.obj) as desk:
         found = desk.find(viewer)
         if found is None:
             refuse(f"nobody is known as {viewer}: take a viewer id, or an id that was sent", FOUND_SOMETHING_WRONG)

@@ -201,6 +201,21 @@ def test_huge_and_foreign_orders(world: LedgerWorld) -> None:
     assert list(entries(world)) == ["ann order:huge:earn"]
 
 
+def test_more_than_one_amount_may_be_runs_out_and_is_closed() -> None:
+    """Yen have no minor units, so three of the largest orders are more points than one request may ask for."""
+    with embedded_world(Settings(shop_zone="UTC", shop_currency="JPY")) as world:
+        for who in ("ann", "bob"):
+            for number in range(3):
+                world.places(f"{who}{number}", who, 10**15, "JPY")
+                world.award_order(f"{who}{number}")
+        assert spending.close(world.ports, "bob") == 3 * 10**15
+        world.now += 500 * DAY
+        assert care(world.ports, lambda: 60).accounts == 1
+        stands = ledger.balance(world.ports, "ann")
+        assert (stands.balance, stands.expired) == (0, 3 * 10**15)
+        assert world.recount().disagreements == []
+
+
 def test_a_spend_takes_from_all_accounts_of_a_person_the_first_to_expire_first(world: LedgerWorld) -> None:
     gives(world, "ann", 30)
     world.now += 40 * DAY
@@ -263,6 +278,9 @@ def test_a_statement_has_every_entry_once_page_by_page(world: LedgerWorld) -> No
     assert [key for _, key in seen] == [f"adjust:gift {number}" for number in range(6, -1, -1) for _ in range(2)]
     with pytest.raises(ValueError, match="1 to 100"):
         ledger.statement(world.ports, "bob", None, 0)
+    for cursor in ("", "x", "9" * 2000, "000000000000000#0000000000|"):
+        with pytest.raises(ValueError, match="cursor"):
+            ledger.statement(world.ports, "bob", cursor)
 
 
 def test_a_budget_gives_what_it_has_and_no_more(world: LedgerWorld) -> None:

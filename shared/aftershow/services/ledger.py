@@ -7,6 +7,7 @@ other, and none passes a merge.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 # Of one statement page.
 MAX_STATEMENT_ENTRIES = 100
+# The place in the index, then the viewer under whom it stands.
+_CURSOR = re.compile(r"\d{15}#\d{10}\|[!-~]{1,128}")
 # In one commit, beside the accounts of a person.
 MAX_DUE_ENTRIES = 60
 
@@ -176,8 +179,10 @@ def statement(ports: Ports, viewer: str, cursor: str | None = None, limit: int =
     """A page of a person's entries, over all their viewer ids, the newest first.
 
     A cursor is the place of the last entry seen, so entries posted since then change no later page. Raises ValueError
-    for a limit that is not 1 to MAX_STATEMENT_ENTRIES.
+    for a limit that is not 1 to MAX_STATEMENT_ENTRIES, and for a cursor that no page ended with.
     """
+    if cursor is not None and not _CURSOR.fullmatch(cursor):
+        raise ValueError("a cursor is what the page before ended with")
     if not 1 <= limit <= MAX_STATEMENT_ENTRIES:
         raise ValueError(f"a page has 1 to {MAX_STATEMENT_ENTRIES} entries")
     found = leading_head(ports, viewer)
