@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from aftershow.model.instants import iso
 from aftershow.rules.intake import KINDS
 from aftershow.services.wires import WIRES
 from infra.local import runs
@@ -86,13 +87,14 @@ def up(
     url = f"http://127.0.0.1:{sockets.port}"
     with refusing(runs.CannotRun), progress("Opening") as report:
         run = runs.going_on(data, parameters={"BaseUrl": base_url or url, **parameters}, progress=report)
+    away = _while_away(run)
     teller = Teller(run.host, quiet=quiet)
     real_time = RealTime(run.host, answered=teller.answered, logged=teller.logged)
     listener = Listener(sockets, real_time.ask)
     option = "" if data == DEFAULT_DATA else f" --data {data}"
     clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.host.now / 1000))
     told = _WELCOME.format(url=url, key=LOCAL_SOURCE, data=data, clock=clock, links=base_url or url, option=option)
-    sys.stdout.write(told)
+    sys.stdout.write(told + away)
     sys.stdout.flush()
     _serve(run, real_time, listener)
     sys.stdout.write(teller.farewell())
@@ -107,6 +109,14 @@ def _parameters(given: Sequence[str]) -> dict[str, str]:
     parameters = {name: value for name, _, value in pairs}
     read_template(runs.TEMPLATE, parameters)
     return parameters
+
+
+def _while_away(run: runs.Run) -> str:
+    """What happened while the clock caught up, in a line; the lines of each are over and done."""
+    run.host.log_lines.clear()
+    counts = {"reminders sent": "sent.sent", "events worked off": "scored.events"}
+    happened = [f"{run.tally[name]:,} {words}" for words, name in counts.items() if run.tally[name]]
+    return f"Since {iso(run.begins_at)[:16]}: {', '.join(happened)}.\n" if happened else ""
 
 
 def _serve(run: runs.Run, real_time: RealTime, listener: Listener) -> None:

@@ -195,3 +195,12 @@ def test_going_on_from_the_demo(tmp_path: Path) -> None:
     refused = aftershow("demo", "--data", str(data))
     assert refused.returncode == 2
     assert "shop's own" in refused.stderr
+
+
+def test_what_happened_meanwhile_is_told_in_a_line(tmp_path: Path) -> None:
+    data = tmp_path / "state.db"
+    assert aftershow("demo", "--viewers", "30", "--days", "1", "--data", str(data)).returncode == 0
+    with up(data) as running:
+        eventually(lambda: "reminders sent" in "".join(running.said), wanted=True)
+        assert running.post(event()) == 200
+    assert not [line for line in running.said if "sent: 1 sent" in line]
