@@ -1,4 +1,5 @@
-"""JSON Schemas of what crosses a border, generated from the models: python -m infra.local.schemas writes them anew."""
+"""JSON Schemas and the OpenAPI document of what crosses a border, generated from the models: python -m
+infra.local.schemas writes them anew."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from aftershow.model.events import DomainEvent
 from aftershow.model.playbooks import Playbook, Template
 from aftershow.model.reminders import Reminder
 from aftershow.rules.segment import AddressSuppressed
+from infra.local.openapi import document
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 
@@ -26,10 +28,9 @@ def schemas() -> dict[str, str]:
         # The properties of Track "Message Address Suppressed".
         "message_address_suppressed": AddressSuppressed,
     }
-    return {
-        f"{name}.schema.json": json.dumps(TypeAdapter(model).json_schema(), indent=1, ensure_ascii=False) + "\n"
-        for name, model in models.items()
-    }
+    found = {f"{name}.schema.json": TypeAdapter(model).json_schema() for name, model in models.items()}
+    found["rewards.openapi.json"] = document()
+    return {name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for name, schema in found.items()}
 
 
 def main() -> None:

@@ -56,13 +56,16 @@ EVENTS = {
         "Stream StartingPosition BatchSize BisectBatchOnFunctionError MaximumRetryAttempts "
         "MaximumRecordAgeInSeconds DestinationConfig FilterCriteria"
     ),
-    "HttpApi": _known("ApiId Method Path PayloadFormatVersion"),
+    # Who may call is AWS's to know: a local server listens to this machine only.
+    "HttpApi": _known("ApiId Method Path PayloadFormatVersion", "Auth"),
     "Schedule": _known("Schedule", "Name Description"),
 }
 
 RESOURCES = {
     "AWS::Serverless::Function": FUNCTION,
-    "AWS::Serverless::HttpApi": _known("StageName CorsConfiguration", "DefaultRouteSettings AccessLogSettings Tags"),
+    "AWS::Serverless::HttpApi": _known(
+        "StageName CorsConfiguration", "Auth DefaultRouteSettings AccessLogSettings Tags"
+    ),
     "AWS::Lambda::EventSourceMapping": _known(
         "FunctionName EventSourceArn BatchSize FunctionResponseTypes", "ScalingConfig"
     ),

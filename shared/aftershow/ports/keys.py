@@ -189,3 +189,8 @@ def dead_letter(hashed: str, part: int) -> Key:
 def dead_letter_index(at: int, hashed: str) -> tuple[str, str]:
     """Where a dead letter stands in the list, by time."""
     return "all", f"{at:015d}#{hashed}"
+
+
+def kept_answer(hashed: str) -> Key:
+    """An answer of the rewards API, under the hash of its Idempotency-Key."""
+    return Key("ledger", f"answer#{hashed}")

@@ -190,7 +190,8 @@ def statement(ports: Ports, viewer: str, cursor: str | None = None, limit: int =
     first, _, seen = (cursor or "").partition("|")
     rows: list[tuple[str, str, Key]] = []
     for one in people:
-        where = Range(f"statement#{one}", first=first, limit=limit + 1)
+        # One more tells whether there is a next page; another is the last one of the page before.
+        where = Range(f"statement#{one}", first=first, limit=limit + 2)
         rows += [(row.sk, row.key.pk, row.key) for row in ports.store.query_index("ledger", where).rows]
     later = sorted(row for row in rows if row[:2] > (first, seen))
     page = later[:limit]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aftershow.model.engagements import Engagement
+from aftershow.model.ids import is_usable_identity, viewer_id
 from aftershow.model.reminders import Reminder
 from aftershow.model.shows import Show
 from aftershow.model.viewers import MAX_CHAIN, Head
@@ -39,6 +40,17 @@ def leading_head(ports: Ports, viewer: str) -> tuple[Head, Item] | None:
         if head.merged_into is None:
             return head, item
         viewer = head.merged_into
+    return None
+
+
+def known_as(ports: Ports, identifier: str) -> str | None:
+    """The surviving viewer whom somebody's identifier names: a viewer id, a user id or an anonymous id, in this order;
+    None where nobody is known by it."""
+    candidates = [identifier, viewer_id("user", identifier), viewer_id("anonymous", identifier)]
+    for candidate in candidates:
+        found = leading_head(ports, candidate) if is_usable_identity(identifier) else None
+        if found is not None:
+            return found[0].viewer
     return None
 
 
