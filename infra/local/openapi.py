@@ -18,9 +18,9 @@ _PROBLEMS = {
     400: "A header is missing, or API Gateway could not read the request.",
     403: "The signature of AWS is missing or not allowed.",
     404: "Nobody, or nothing, is known by this identifier.",
-    409: "The ledger says no: `type` says why, and nothing was changed.",
+    409: "The ledger says no, or the Idempotency-Key is another request's: `type` says which. Nothing was changed.",
     413: "The body is too large.",
-    422: "A value can't be right, or an Idempotency-Key was used for something else.",
+    422: "A value can't be right.",
     503: "Too many write at once. `Retry-After` says when to come again with the same key.",
 }
 _WRITES = (400, 403, 404, 409, 413, 422, 503)
@@ -37,7 +37,6 @@ _PATH = {
     "viewer": "Any identifier of the person: viewer id, user id, anonymous id.",
     "reservation": "The id under which points were reserved.",
 }
-_SAFE_SEGMENT = "^[A-Za-z0-9_.:@+-]+$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +118,19 @@ def _operation(path: str, told: Told, *, writes: bool) -> dict[str, Any]:
     parameters: list[Mapping[str, Any]] = [
         {
             "name": name, "in": "path", "required": True, "description": _PATH[name],
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": _SAFE_SEGMENT},
+            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": wire.SAFE},
         }
         for name in names
     ]  # fmt: skip
+    done: dict[str, Any] = {"description": "Done.", "content": _content("application/json", told.gives)}
+    if told.name == "reserve":
+        done["links"] = {name: _about_it(name) for name in ("reservation", "confirm", "release")}
     operation: dict[str, Any] = {
         "operationId": told.name,
         "summary": told.summary,
         "parameters": [*parameters, *told.query, *([_KEY] if writes else [])],
         "responses": {
-            str(told.status): {"description": "Done.", "content": _content("application/json", told.gives)},
+            str(told.status): done,
             **{
                 str(status): {
                     "description": _PROBLEMS[status], "content": _content("application/problem+json", wire.Problem)
@@ -140,6 +142,14 @@ def _operation(path: str, told: Told, *, writes: bool) -> dict[str, Any]:
     if told.takes:
         operation["requestBody"] = {"required": True, "content": _content("application/json", told.takes)}
     return operation
+
+
+def _about_it(operation: str) -> dict[str, Any]:
+    """What may be asked about a reservation that was made."""
+    return {
+        "operationId": operation,
+        "parameters": {"viewer": "$request.path.viewer", "reservation": "$response.body#/id"},
+    }
 
 
 def _content(kind: str, model: type[BaseModel]) -> dict[str, Any]:

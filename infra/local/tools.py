@@ -23,6 +23,8 @@ _ERROR_LINES_SHOWN = 15
 
 # The SAM CLI, linters and the runtime client, as they were tried together. Other versions need another look.
 SAM = ("sam", ("aws-sam-cli==1.170.0",))
+# Asks an API everything that its own document allows, and what it doesn't.
+SCHEMATHESIS = ("schemathesis", ("schemathesis==4.32.5",))
 LINT = ("lint", ("cfn-lint==1.58.0", "aws-sam-translator==1.115.0"))
 
 

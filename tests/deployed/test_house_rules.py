@@ -24,7 +24,7 @@ def test_rule_holds(expanded: Mapping[str, Any], rule: Rule) -> None:
 def test_every_rule_looks_at_something(expanded: Mapping[str, Any]) -> None:
     """The expansion has what the rules are about."""
     kinds = [resource["Type"] for resource in expanded["Resources"].values()]
-    assert kinds.count("AWS::Lambda::Function") == 9
+    assert kinds.count("AWS::Lambda::Function") == 10
     assert kinds.count("AWS::Lambda::EventSourceMapping") == 13
     assert kinds.count("AWS::DynamoDB::Table") == 8
     assert kinds.count("AWS::CodeDeploy::DeploymentGroup") == 8

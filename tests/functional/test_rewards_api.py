@@ -124,8 +124,8 @@ def test_a_refusal_of_the_ledger_is_replayed_too(till: Till) -> None:
 
 def test_a_key_belongs_to_one_request(till: Till) -> None:
     till.does("reservations", {"id": "order-2", "points": points(10)}, key="k1")
-    refused(till.does("reservations", {"id": "order-2", "points": points(20)}, key="k1"), 422, "idempotency_key_reused")
-    refused(till.does("reservations/order-2/confirm", key="k1"), 422, "idempotency_key_reused")
+    refused(till.does("reservations", {"id": "order-2", "points": points(20)}, key="k1"), 409, "idempotency_key_reused")
+    refused(till.does("reservations/order-2/confirm", key="k1"), 409, "idempotency_key_reused")
     refused(till.does("reservations", {"id": "order-2", "points": points(20)}), 409, "key_reused")
     assert till.balance()["reserved"] == 10
 
@@ -151,6 +151,10 @@ def test_a_key_may_be_used_again_after_a_day_and_the_ledger_still_counts_once(ti
 def test_an_amount_is_a_positive_whole_number(till: Till, value: object) -> None:
     refused(till.does("reservations", {"id": "order-2", "points": points(value)}), 422, "invalid")
     assert till.balance()["available"] == 120
+
+
+def test_a_whole_number_may_be_written_with_a_point(till: Till) -> None:
+    assert till.does("reservations", {"id": "order-2", "points": points(100.0)}).status == 201
 
 
 @pytest.mark.parametrize(

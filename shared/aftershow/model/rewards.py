@@ -7,16 +7,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from aftershow.model.ledger import MAX_NAME, MAX_POINTS
 
 # The code of a coupon or card; longer is a mistake.
 MAX_CODE = 64
 MAX_PAGE = 100
+# Ids that stand in a path: nothing that a client, a proxy or a log would write otherwise.
+SAFE = r"^[A-Za-z0-9_.:@+-]+$"
 
 State = Literal["open", "confirmed", "released", "timed_out"]
 Moment = Annotated[str, Field(description="ISO 8601 with offset", examples=["2026-03-06T18:30:00+00:00"])]
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 100.0 is the whole number 100."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Wire(BaseModel):
@@ -35,7 +42,7 @@ class Points(Wire):
 class Asked(Wire):
     """An amount of points to reserve."""
 
-    value: int = Field(ge=1, le=MAX_POINTS)
+    value: Annotated[int, BeforeValidator(_whole)] = Field(ge=1, le=MAX_POINTS)
     unit: Literal["points"] = "points"
 
 
@@ -96,7 +103,7 @@ class QuoteGiven(Wire):
 class ReservationWanted(Wire):
     """`id` is the caller's own, say of the order that is being paid: the same id again is the same reservation."""
 
-    id: str = Field(min_length=1, max_length=MAX_NAME, examples=["order-4711"])
+    id: str = Field(min_length=1, max_length=MAX_NAME, pattern=SAFE, examples=["order-4711"])
     points: Asked
 
 

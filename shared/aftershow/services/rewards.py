@@ -141,7 +141,7 @@ def _replayed(request: Request, ports: Ports) -> Answer:
 def _same(kept: Kept, asked: str) -> Answer:
     if kept.request != asked:
         detail = "this Idempotency-Key was used for another request: take a new one"
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+        raise Refused(HTTPStatus.CONFLICT, "idempotency_key_reused", detail)
     return _answer(kept.status, kept.text)
 
 
