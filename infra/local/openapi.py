@@ -34,7 +34,7 @@ _KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[!-~]+$"},
 }
 _PATH = {
-    "viewer": "Any identifier of the person: viewer id, user id, anonymous id.",
+    "viewer": "Any identifier of the person: viewer id, user id, e-mail address, telephone number (E.164) ...",
     "reservation": "The id under which points were reserved.",
 }
 

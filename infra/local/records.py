@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, get_args
@@ -20,7 +20,7 @@ from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head
 from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
-from aftershow.rules.identifiers import known_as, read_email, read_phone
+from aftershow.rules.identifiers import Identifier, named_by
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
 from aftershow.services import launching
@@ -203,21 +203,16 @@ class Records:
         """The person behind any identifier: viewer id, user id, anonymous id, e-mail address, telephone number, or an
         id of an app or platform."""
         value = identifier.strip()
-        forms: dict[IdentityKind, str | None] = {
-            "email": read_email(value), "phone": read_phone(value, self.settings.shop_country),
-        }  # fmt: skip
-        named = [
-            one.viewer for kind in get_args(IdentityKind) if (one := known_as(kind, forms.get(kind, value))) is not None
-        ]
-        for name in (value, *named, *self._by_trait(value, forms)):
+        named = named_by(value, self.settings.shop_country)
+        for name in (value, *(one.viewer for one in named), *self._by_trait(value, named)):
             human = self.humans.get(lead(self.heads, name))
             if human is not None:
                 return human
         return self._by_start(value)
 
-    def _by_trait(self, value: str, forms: Mapping[IdentityKind, str | None]) -> list[str]:
+    def _by_trait(self, value: str, named: Sequence[Identifier]) -> list[str]:
         """Those whose profile holds the value, told by a source that joins nobody."""
-        wanted = {value.lower(), (forms["email"] or "").lower(), forms["phone"]} - {"", None}
+        wanted = {value.lower(), *(one.value.lower() for one in named if one.kind in ("email", "phone"))} - {""}
         return [
             head.viewer
             for head in self.heads.values()

@@ -6,6 +6,7 @@ identifier, whatever it may still be as a trait.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -23,6 +24,7 @@ FILLERS = frozenset({
     "none@none.com", "null@null.com", "email@email.com", "example@example.com", "123456@qq.com", "123@qq.com",
     "+8613800138000", "+8613000000000", "+8613800000000", "+8613812345678", "+8613912345678", "+8618888888888",
 })  # fmt: skip
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NO_MAILBOX = NOBODY | {"noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "nobody", "noemail"}
 
 _TYPES: dict[str, IdentityKind] = {
@@ -76,6 +78,16 @@ def identifier(kind: IdentityKind, value: str) -> Identifier:
 def known_as(kind: IdentityKind, value: str | None) -> Identifier | None:
     """The identity of a value that somebody asks for; None where the value can't be one of this kind."""
     return identifier(kind, value) if value is not None and is_usable_identity(value) else None
+
+
+def named_by(text: str, country: str | None) -> list[Identifier]:
+    """Everything that a text may name when somebody asks for a person by it, of every kind that it can be read as.
+    Telephone numbers are read in `country`; None: only as E.164, where what reads numbers isn't at hand."""
+    value = text.strip()
+    phone = read_phone(value, country) if country is not None else value if _E164.fullmatch(value) else None
+    forms: dict[IdentityKind, str | None] = {"email": read_email(value), "phone": phone}
+    kinds: tuple[IdentityKind, ...] = get_args(IdentityKind)
+    return [one for kind in kinds if (one := known_as(kind, forms.get(kind, value))) is not None]
 
 
 def is_blocked(one: Identifier, blocked: Collection[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aftershow.model.engagements import Engagement
-from aftershow.model.ids import is_usable_identity, viewer_id
+from aftershow.model.ids import is_viewer_id
 from aftershow.model.reminders import Reminder
 from aftershow.model.shows import Show
 from aftershow.model.viewers import MAX_CHAIN, Head
@@ -14,6 +14,7 @@ from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Range
 from aftershow.rules import engagement as engagements
+from aftershow.rules.identifiers import named_by
 from aftershow.rules.planning import Person, Shop
 from aftershow.services import catalog
 
@@ -43,13 +44,14 @@ def leading_head(ports: Ports, viewer: str) -> tuple[Head, Item] | None:
     return None
 
 
-def known_as(ports: Ports, identifier: str) -> str | None:
-    """The surviving viewer whom somebody's identifier names: a viewer id, a user id or an anonymous id, in this order;
-    None where nobody is known by it."""
-    candidates = [identifier, viewer_id("user", identifier), viewer_id("anonymous", identifier)]
-    for candidate in candidates:
-        found = leading_head(ports, candidate) if is_usable_identity(identifier) else None
-        if found is not None:
+def known_as(ports: Ports, text: str) -> str | None:
+    """The surviving viewer whom any identifier of a person names: viewer id, user id, anonymous id, e-mail address,
+    telephone number (E.164), id of a platform. None where nobody is known by it."""
+    names = [one.viewer for one in named_by(text, None)]
+    names = [text, *names] if is_viewer_id(text) else names
+    heads = ports.store.get_many([keys.head(name) for name in names])
+    for name in names:
+        if keys.head(name) in heads and (found := leading_head(ports, name)) is not None:
             return found[0].viewer
     return None
 
