@@ -73,7 +73,6 @@ def loaded(function: Function) -> Any:
 def initialised(function: Function, variables: dict[str, str]) -> tuple[Any, int]:
     """The function's module as Lambda loads it with these variables, and how often that went to the network."""
     os.environ.clear()  # noqa: TID251 (this process stands for all: each function has its own variables)
-    os.environ.clear()  # noqa: TID251 (this process stands for all of them: each function has its own variables)
     os.environ.update({**variables, "AWS_LAMBDA_FUNCTION_NAME": function.id})  # noqa: TID251
     aws_ports.cache_clear()
     before = len(_network)
