@@ -7,6 +7,7 @@ import gzip
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -541,6 +542,22 @@ def test_only_the_wire_that_comes_is_imported() -> None:
     assert "aftershow.rules.intake" in imported
     wires = {f"aftershow.rules.{name}" for name in ("wires", "cloudevents", "pinpoint", "douyin", "segment")}
     assert not imported & (wires | {"aftershow.services.wires"})
+
+
+@pytest.mark.parametrize("path", ["/v1/cloudevents", "/v1/apps/local/events"])
+def test_what_is_packed_is_bounded_and_whole(host: LocalHost, path: str) -> None:
+    """A small bomb stays small; what is cut off is refused."""
+    packed = KEY | STRUCTURED | {"content-encoding": "gzip"}
+    bomb = gzip.compress(b"[" * 50_000_000)
+    tracemalloc.start()
+    status, _ = ask(host, path, bomb, packed)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert status in (400, 413)
+    assert peak < 10_000_000
+    assert ask(host, path, gzip.compress(b"{}" + b" " * 1_000)[:-8], packed)[0] == 400
+    assert ask(host, path, b"not gzip", packed)[0] == 400
+    assert nothing_kept(host)
 
 
 def test_no_log_line_holds_a_person(host: LocalHost) -> None:

@@ -43,6 +43,7 @@ def test_our_words_are_found_however_they_are_joined(name: str, joint: str, pref
         "",
         "...",
         "订单完成",
+        "com." * 200 + "order.completed",
     ],
 )
 def test_what_only_looks_alike_is_not_ours(given: str) -> None:

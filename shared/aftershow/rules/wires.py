@@ -28,6 +28,8 @@ from aftershow.rules.intake import (
 )
 from aftershow.rules.segment import EVENT_NAMES
 
+# Longer is no name; and names are remembered.
+MAX_NAME_CHARACTERS = 200
 # com.shop.order.completed.v1: the version is no word of the name.
 _VERSION = re.compile(r"v\d+", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -147,8 +149,6 @@ def read_object(text: bytes) -> dict[str, Any]:
     return value
 
 
-# A client has few names, and sends them again and again.
-@lru_cache(maxsize=1024)
 def event_name(given: str) -> str | None:
     """Our name for an event of another wire; None where it is none of ours.
 
@@ -158,7 +158,7 @@ def event_name(given: str) -> str | None:
     """
     if given in _NAMES:
         return given
-    pieces = _pieces(given)
+    pieces = _pieces(given[:MAX_NAME_CHARACTERS])
     for first in range(len(pieces)):
         found = _BY_WORDS.get(tuple(word for piece in pieces[first:] for word in piece))
         if found:
@@ -166,15 +166,16 @@ def event_name(given: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1024)
 def words_of(given: str) -> tuple[str, ...]:
     """The words of another wire's event name, in lower case, without a version."""
-    return tuple(word for piece in _pieces(given) for word in piece)
+    return tuple(word for piece in _pieces(given[:MAX_NAME_CHARACTERS]) for word in piece)
 
 
-def _pieces(given: str) -> list[list[str]]:
+# A client has few names, and sends them again and again.
+@lru_cache(maxsize=1024)
+def _pieces(given: str) -> tuple[tuple[str, ...], ...]:
     """The words of each part of a dotted name."""
     pieces = [piece for piece in re.split(r"[./:]", given) if piece]
     if len(pieces) > 1 and _VERSION.fullmatch(pieces[-1]):
         pieces.pop()
-    return [[word.lower() for word in _WORD.findall(piece)] for piece in pieces]
+    return tuple(tuple(word.lower() for word in _WORD.findall(piece)) for piece in pieces)
