@@ -419,7 +419,9 @@ def outcome(things: Sequence[tuple[str, int, str]]) -> tuple[object, ...]:
     item = host.store.get(keys.engagement(viewer_id("user", "lan"), keys.about_show("s1")))
     known = Engagement.read(item.body) if item else None
     cart = sorted((product, line.quantity) for product, line in known.cart.items()) if known else []
-    orders = [(order, item.body) for order in ORDERS if (item := host.store.get(keys.order(order)))]
+    items = [item for order in ORDERS if (item := host.store.get(keys.order(order)))]
+    # Which message told of it first is each wire's own.
+    orders = [Order.read(item.body).model_dump(exclude={"told"}) for item in items]
     account = host.store.get(keys.ledger_account(viewer_id("user", "lan")))
     assert dead(host) == []
     host.state.close()
