@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aftershow.model.instants import MINUTE
+from aftershow.model.viewers import MAX_CLAIMANTS
 from infra.local.clock import iso
 from tests.functional.moto_shop import START, MotoShop, moto_shop
 
@@ -168,6 +169,40 @@ def test_a_merge(shop: MotoShop, capsys: pytest.CaptureFixture[str]) -> None:
     assert calls.total() <= 3
     assert calls["TransactWriteItems"] == 1
     show(capsys, "score a merge with a merged one", calls, counted.units)
+
+
+def test_identifiers(shop: MotoShop, capsys: pytest.CaptureFixture[str]) -> None:
+    """A profile's address and number are two more items once; said again, they are only read. Where people come apart,
+    a second read finds everybody's heads."""
+
+    def identified(number: int, turn: int = 0, phone: str = "400-820-1234") -> tuple[Counter[str], int]:
+        profile = {"email": f"u{number}@example.com", "phone": phone}
+        said = {"type": "identify", "userId": f"u{number}", "traits": profile, "timestamp": iso(START + turn * MINUTE)}
+        send(shop, {**said, "messageId": f"{number} {turn}"})
+        counted = Counted(shop)
+        shop.deliver("FactsQueue")
+        calls = counted.calls("score_user")
+        del calls["PutObject"]
+        return calls, counted.units
+
+    # That the source tells addresses at all is written down once.
+    identified(999, 0, "400-820-5678")
+    calls, written = identified(0)
+    assert calls == {"BatchGetItem": 1, "TransactWriteItems": 1}
+    show(capsys, "score a profile with an address and a number, both new", calls, written)
+    calls, written = identified(0, 1)
+    assert calls == {"BatchGetItem": 1, "PutItem": 1}
+    show(capsys, "the same again", calls, written)
+    for number in range(1, MAX_CLAIMANTS):
+        calls, written = identified(number)
+    assert calls == {"BatchGetItem": 1, "GetItem": 1, "TransactWriteItems": 1}
+    show(capsys, f"one more joined to {MAX_CLAIMANTS - 1} by the number", calls, written)
+    calls, written = identified(MAX_CLAIMANTS)
+    assert calls == {"BatchGetItem": 2, "GetItem": 1, "TransactWriteItems": 1}
+    show(capsys, f"{MAX_CLAIMANTS} come apart: the number is a desk's", calls, written)
+    calls, written = identified(MAX_CLAIMANTS + 1)
+    assert calls == {"BatchGetItem": 1, "TransactWriteItems": 1}
+    show(capsys, "one more with the desk's number", calls, written)
 
 
 def remind(shop: MotoShop, *users: str) -> None:
