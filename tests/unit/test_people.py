@@ -16,6 +16,7 @@ from aftershow.model.viewers import (
     MAX_MEMBERS,
     MAX_RECENT_ORDERS,
     MAX_RING,
+    UNSUBSCRIBE_LINK,
     Address,
     Bond,
     Consent,
@@ -129,6 +130,26 @@ def test_a_merge_never_loosens() -> None:
     person = merged(allowed, refused)
     assert not may_be_written(person, "marketing", "email")
     assert may_be_written(person, "marketing", "sms")
+
+
+def test_what_a_link_withdrew_the_person_grants_anew_under_any_of_their_ids() -> None:
+    by_link = Consent(state="withdrawn", at=START, id="r1", source=UNSUBSCRIBE_LINK)
+    by_file = Consent(state="granted", at=START + HOUR, id="f", source="import:members.csv")
+    for leader, other in (("u1", "u2"), ("u2", "u1")):
+        asked = told(Head(viewer=leader), leader, partial(
+            with_consent, origin=leader, scope="marketing:email", said=by_link
+        ))  # fmt: skip
+        for at, again in ((START, False), (START + 1, True)):
+            for granted_to in (leader, other):
+                person = merged(asked, Head(viewer=other, consent={"marketing:email": {other: by_file}}))
+                assert not may_be_written(person, "marketing", "email")
+                person = told(person, granted_to, partial(
+                    with_consent, origin=granted_to, scope="marketing:all", said=granted(at)
+                ))  # fmt: skip
+                assert may_be_written(person, "marketing", "email") == again
+        said_here = Head(viewer=leader, consent={"marketing:email": {leader: withdrawn(START)}})
+        stays = merged(said_here, Head(viewer=other, consent={"marketing:all": {other: granted(START + HOUR)}}))
+        assert not may_be_written(stays, "marketing", "email")
 
 
 def test_at_one_moment_the_withdrawal_counts() -> None:

@@ -194,7 +194,7 @@ def batches(events: Sequence[Event], chance: random.Random) -> list[list[Event]]
     return cut
 
 
-@examples(150)
+@examples(110)
 @given(histories(), st.randoms(use_true_random=False))
 def test_any_order_repetition_and_batching_end_in_the_same_state(events: list[Event], chance: random.Random) -> None:
     one, other = Stored(), Stored()

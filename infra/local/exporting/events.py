@@ -14,9 +14,8 @@ import msgspec
 
 from aftershow.model.ids import address_hash
 from aftershow.model.instants import iso
-from aftershow.model.viewers import Head
+from aftershow.model.viewers import UNSUBSCRIBE_LINK, Head
 from aftershow.rules.archive import messages_in, segment_lines
-from aftershow.services.tracking import UNSUBSCRIBE_LINK
 from infra.local.kept import Kept
 
 # Events that we say ourselves come from this source.

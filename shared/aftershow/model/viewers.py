@@ -31,6 +31,8 @@ ConsentState = Literal["granted", "withdrawn"]
 Suppression = Literal["opted_out", "bounced", "complained"]
 # Begins the source of a consent that a file brought. Whoever says it only makes a grant weaker: see Consent.newest.
 IMPORTED = "import:"
+# The source of a consent that was withdrawn by a message's link: said by the person, whichever of their ids leads.
+UNSUBSCRIBE_LINK = "unsubscribe link"
 # `phone` is E.164; what could not be read as one number is kept beside it and never used as an address.
 Trait = Literal[
     "name", "email", "phone", "phone_as_sent", "locale", "zone", "context_zone", "context_locale",
@@ -60,6 +62,11 @@ class Consent(Record):
     def is_imported_grant(self) -> bool:
         """Whether a file, not the person, says that they agreed."""
         return self.state == "granted" and (self.source or "").startswith(IMPORTED)
+
+    @property
+    def is_by_link(self) -> bool:
+        """Whether a message's link withdrew it, not something that was said under one of the person's ids."""
+        return self.state == "withdrawn" and self.source == UNSUBSCRIBE_LINK
 
     def newest(self, other: Consent | None) -> Consent:
         """The one of the two that counts: a grant from a file below everything else, whatever its time; then the later;

@@ -14,7 +14,7 @@ from aftershow.model.ids import address_hash
 from aftershow.model.instants import parse_instant
 from aftershow.model.orders import Order
 from aftershow.model.reminders import Reminder
-from aftershow.model.viewers import Consent
+from aftershow.model.viewers import UNSUBSCRIBE_LINK, Consent
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Key, OutboxEvent, Put
@@ -34,9 +34,6 @@ _SES_WORDS: dict[str, feedback.Word] = {
     "Email Opened": "opened",
     "Email Clicked": "clicked",
 }
-
-# The source of a consent that was withdrawn by a message's link.
-UNSUBSCRIBE_LINK = "unsubscribe link"
 
 
 @dataclass(frozen=True, slots=True)
