@@ -482,6 +482,22 @@ def test_a_file_that_cant_be_used_is_refused_before_anything_is_made(desk: Desk,
     assert not desk.data.exists()
 
 
+def test_a_choice_is_made_by_a_person(desk: Desk) -> None:
+    file = desk.writes("m.csv", "会员编号,手机,手机号\nM1,13900139001,13900139002\n")
+    mapping = desk.folder / "map.yaml"
+    for word in ("手机 or 手机号", "still leaves a choice"):
+        code, _, err = command(desk, "members", str(file), "--map", str(mapping))
+        assert (code, word in err) == (2, True), err
+    text = mapping.read_text(encoding="utf-8")
+    assert "choose:" in text
+    mapping.write_text(
+        text.partition("choose:")[0].replace("会员编号\n", "会员编号\n  phone: 手机号\n", 1), encoding="utf-8"
+    )
+    code, out, err = command(desk, "members", str(file), "--map", str(mapping))
+    assert (code, "手机号" in out) == (0, True), err
+    assert (desk.head("M1").trait("phone") or "").endswith("13900139002")
+
+
 def test_what_is_asked_wrongly_is_refused(desk: Desk) -> None:
     file = str(desk.writes("m.csv", "user_id\nM1\n"))
     for arguments in (

@@ -26,8 +26,21 @@ _MOMENTS = ("ordered_at", "updated_at", "consent_at", "status_at", "refunded_at"
 _AMOUNTS = ("total", "price", "refunded")
 
 
+# In a draft: our field to the columns that could be it.
+_CHOOSE = "choose"
+
+
 class BadMapping(Exception):
     """The mapping can't be used: what is wrong with it, and what to write."""
+
+
+class Undecided(BadMapping):
+    """The headers leave a choice that only a person can make. `draft` is what is sure, `choices` what isn't."""
+
+    def __init__(self, draft: Columns, choices: Mapping[str, Sequence[str]]) -> None:
+        listed = "; ".join(f"{field} could be {' or '.join(headers)}" for field, headers in choices.items())
+        super().__init__(f"the columns leave a choice: {listed}")
+        self.draft, self.choices = draft, choices
 
 
 def _zone(name: str) -> str:
@@ -82,19 +95,20 @@ class Columns(BaseModel):
 
 
 def guess(kind: Kind, headers: Sequence[str], sample: Iterable[Sequence[str]], zone: str) -> Columns:
-    """A mapping from the headers, with what a sample of rows shows of dates and decimals. Raises BadMapping."""
+    """A mapping from the headers, with what a sample of rows shows of dates and decimals. Raises Undecided."""
     columns: dict[str, str] = {}
-    unsure: list[str] = []
+    choices: dict[str, list[str]] = {}
     for field in CATALOGUE[kind]:
         found = _candidates(headers, field.name, names_of(field))
         if len(found) > 1:
-            unsure.append(f"{field.name} could be {' or '.join(found)}")
+            choices[field.name] = found
         elif found:
             columns[field.name] = found[0]
-    if unsure:
-        raise BadMapping(f"the columns leave a choice: {'; '.join(unsure)}")
     dates, decimal = _shown(columns, headers, sample)
-    return Columns(kind=kind, columns=columns, zone=zone, dates=dates, decimal=decimal)
+    mapping = Columns(kind=kind, columns=columns, zone=zone, dates=dates, decimal=decimal)
+    if choices:
+        raise Undecided(mapping, choices)
+    return mapping
 
 
 def _candidates(headers: Sequence[str], name: str, names: frozenset[str]) -> list[str]:
@@ -143,8 +157,11 @@ def place(folder: Path, kind: Kind, headers: Sequence[str]) -> Path:
     return folder / f"{kind}-{named}.yaml"
 
 
-def save(mapping: Columns, file: Path, headers: Sequence[str], about: str) -> None:
-    """Write a mapping for a person to look at. Raises OSError."""
+def save(
+    mapping: Columns, file: Path, headers: Sequence[str], about: str, choices: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Write a mapping for a person to look at; one that leaves a choice is refused until it is made. Raises
+    OSError."""
     unused = [header for header in headers if header not in mapping.columns.values()]
     lines = [
         f"# How the columns of {about} are read: our field, then the column. Correct it and import again.",
@@ -152,7 +169,11 @@ def save(mapping: Columns, file: Path, headers: Sequence[str], about: str) -> No
         "# You may also say: currency, dates (day_first, month_first), decimal, statuses, total_of (order, line),",
         "# consent_channel, consent_source, consent_wording.",
     ]
-    text = yaml.safe_dump(mapping.model_dump(exclude_defaults=True), allow_unicode=True, sort_keys=False, width=1000)
+    said = mapping.model_dump(exclude_defaults=True)
+    if choices:
+        lines.append(f"# Put one column of each choice under columns, and remove {_CHOOSE}.")
+        said[_CHOOSE] = {field: list(columns) for field, columns in choices.items()}
+    text = yaml.safe_dump(said, allow_unicode=True, sort_keys=False, width=1000)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(lines) + "\n" + text, encoding="utf-8")
 
@@ -165,6 +186,8 @@ def load(file: Path, kind: Kind, zone: str) -> Columns:
         raise BadMapping(f"{file} is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(said, dict):
         raise BadMapping(f"{file} is not a mapping: it needs kind and columns")
+    if _CHOOSE in said:
+        raise BadMapping(f"{file} still leaves a choice: put one column of each under columns, and remove {_CHOOSE}")
     try:
         mapping = Columns.model_validate({"zone": zone, "kind": kind, **said})
     except ValidationError as error:

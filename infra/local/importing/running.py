@@ -14,7 +14,7 @@ from aftershow.model.instants import DAY
 from infra.local.importing import catalog, mapping, members, orders, pinpoint
 from infra.local.importing.fields import Kind
 from infra.local.importing.files import Look, Row, Table, Unreadable, look, read
-from infra.local.importing.mapping import BadMapping, Columns
+from infra.local.importing.mapping import BadMapping, Columns, Undecided
 from infra.local.importing.report import Report
 from infra.local.importing.rows import Cells, Message, Problem, Taken, Times
 from infra.local.importing.sending import EVENTS_PER_REQUEST, Cursor, Target, batches, body
@@ -86,7 +86,13 @@ def plan(kind: Kind, file: Path, wanted: Format | None, map_file: Path | None, f
         raise Unreadable(f"{file.name} has no row below its header that can be read")
     kept = map_file or mapping.place(folder, kind, table.headers)
     guessed = not kept.is_file()
-    columns = mapping.guess(kind, table.headers, sample, zone) if guessed else mapping.load(kept, kind, zone)
+    try:
+        columns = mapping.guess(kind, table.headers, sample, zone) if guessed else mapping.load(kept, kind, zone)
+    except Undecided as undecided:
+        if len(set(table.headers)) == len(table.headers):
+            mapping.save(undecided.draft, kept, table.headers, file.name, undecided.choices)
+            raise BadMapping(f"{undecided}; make it in {kept}, and import again") from None
+        raise
     mapping.check(columns, table.headers)
     _check_digits(file, columns, table, sample)
     if guessed:
