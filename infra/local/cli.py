@@ -36,8 +36,10 @@ from infra.local.command import (
 from infra.local.coverage import coverage
 from infra.local.importing.command import import_file
 from infra.local.init import init
+from infra.local.intrinsics import TemplateError
 from infra.local.learning import commands as learning
 from infra.local.page import render_page
+from infra.local.parameters import SetOption, parameters
 from infra.local.report import print_report, print_story
 from infra.local.stories import story
 from infra.local.telling import explanation, run_json, summary
@@ -105,6 +107,7 @@ def replay(
     redeem_every: Annotated[
         int | None, typer.Option(min=1, help="Redeem every full so many points of a viewer as soon as they are there.")
     ] = None,
+    given: SetOption = None,
     data: DataOption = DEFAULT_DATA,
     json_file: JsonOption = None,
     html: HtmlOption = None,
@@ -113,11 +116,14 @@ def replay(
     """Send recorded events, or real orders, through the HTTP ingest on the clock of their own timestamps.
 
     segment: NDJSON of Segment messages, one message or batch a line. online-retail: invoices of the UCI Online Retail
-    data; its customers have no addresses, so what the playbooks would have sent goes to files.
+    data; its customers have no addresses, so what the playbooks would have sent goes to files. Events of another shop
+    count as they did there under its parameters: --set ShopCurrency=EUR --set ShopZone=Europe/Paris.
     """
     check_writable(json_file, html)
+    with refusing(TemplateError):
+        named = parameters(given)
     with refusing(runs.CannotRun), progress("Replaying") as report:
-        run = runs.replay(files, format_.value, data, report, redeem_every)
+        run = runs.replay(files, format_.value, data, report, redeem_every, named)
     _tell(run, json_file, html, locale, synthetic=False)
     err().print(runs.sentence(run.read), markup=False, highlight=False)
     err().print("no person approved the playbooks: a replay does so itself, its messages reach nobody", markup=False)

@@ -104,9 +104,16 @@ def demo(viewers: int, seed: int, days: int, data: Path, progress: Progress) -> 
     return run
 
 
-def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress, redeem_every: int | None = None) -> Run:
+def replay(
+    files: Sequence[Path],
+    kind: str,
+    data: Path,
+    progress: Progress,
+    redeem_every: int | None = None,
+    given: Mapping[str, str] | None = None,
+) -> Run:
     """Send recorded files through the ingest on the clock of their own timestamps; with `redeem_every`, each so many
-    points are redeemed as soon as a viewer has them. Raises CannotRun."""
+    points are redeemed as soon as a viewer has them. `given` are parameters of the template. Raises CannotRun."""
     report = RetailReport() if kind == "online-retail" else Report()
     requests = _recorded(files, kind, report)
     try:
@@ -118,7 +125,7 @@ def replay(files: Sequence[Path], kind: str, data: Path, progress: Progress, red
         raise CannotRun(f"there is no event in {', '.join(file.name for file in files)}{broken}")
     retail = {"ShopCurrency": "GBP", "ShopZone": "Europe/London", "ShopLocale": "en-GB", "ShopCountry": "GB",
               "Channels": "file", "FileChannel": "on"}  # fmt: skip
-    parameters = {**_COMMON, **_RECORDED, **(retail if kind == "online-retail" else {})}
+    parameters = {**_COMMON, **_RECORDED, **(retail if kind == "online-retail" else {}), **(given or {})}
     run = _fresh(data, "replay", parameters, 0, first.at - 1000)
     sent: list[int] = [0]
     last = [first.at]

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -33,8 +33,8 @@ from infra.local.host import LocalHost
 from infra.local.intrinsics import TemplateError
 from infra.local.invoking import LogLine
 from infra.local.listening import Listener, PortTakenError, Sockets
+from infra.local.parameters import SetOption, parameters
 from infra.local.real_time import RealTime
-from infra.local.template import read_template
 
 DEFAULT_PORT = 8787
 # Of all that functions log, what an owner waits for.
@@ -66,10 +66,7 @@ def up(
     base_url: Annotated[
         str | None, typer.Option(help="Origin of the links in messages; else this server's own.", show_default=False)
     ] = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the template; the state keeps it."),
-    ] = None,
+    given: SetOption = None,
     quiet: Annotated[  # noqa: FBT002 (a flag of the command line)
         bool, typer.Option("--quiet", help="No line for each request, only what went wrong.")
     ] = False,
@@ -81,12 +78,12 @@ def up(
     and queues then run by the real clock. It listens on the loopback addresses only and sends nothing to anybody.
     """
     with refusing(TemplateError):
-        parameters = _parameters(given or ())
+        named = parameters(given)
     with refusing(PortTakenError):
         sockets = Sockets(port)
     url = f"http://127.0.0.1:{sockets.port}"
     with refusing(runs.CannotRun), progress("Opening") as report:
-        run = runs.going_on(data, parameters={"BaseUrl": base_url or url, **parameters}, progress=report)
+        run = runs.going_on(data, parameters={"BaseUrl": base_url or url, **named}, progress=report)
     away = _while_away(run)
     teller = Teller(run.host, quiet=quiet)
     real_time = RealTime(run.host, answered=teller.answered, logged=teller.logged)
@@ -98,17 +95,6 @@ def up(
     sys.stdout.flush()
     _serve(run, real_time, listener)
     sys.stdout.write(teller.farewell())
-
-
-def _parameters(given: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE of each, tried on the template before any state is touched. Raises TemplateError."""
-    pairs = [one.partition("=") for one in given]
-    for name, sign, _ in pairs:
-        if not sign:
-            refuse(f"--set takes NAME=VALUE, not {name}")
-    parameters = {name: value for name, _, value in pairs}
-    read_template(runs.TEMPLATE, parameters)
-    return parameters
 
 
 def _while_away(run: runs.Run) -> str:

@@ -85,6 +85,19 @@ def message_ids(file: Path) -> set[str]:
     return {json.loads(line)["messageId"] for line in gzip.decompress(file.read_bytes()).splitlines()}
 
 
+def test_another_shops_events_count_under_its_parameters(tmp_path: Path) -> None:
+    """In its own currency an order earns points; a parameter that there is not is asked wrongly."""
+    file, data = tmp_path / "events.ndjson", tmp_path / "euro.db"
+    said = {"order_id": "o1", "total": "88.00", "currency": "EUR"}
+    order = {"type": "track", "event": "Order Completed", "userId": "lan", "timestamp": iso(START), "properties": said}
+    file.write_text(json.dumps(order) + "\n", encoding="utf-8")
+    for parameters, earned in (((), 0), (("--set", "ShopCurrency=EUR"), 88)):
+        ran = RUNNER.invoke(app, ["replay", str(file), "--data", str(data), "--json", "-", *parameters])
+        assert json.loads(ran.stdout)["ledger"]["earned"] == earned
+    for wrong in ("NoSuch=1", "ShopCurrency", "ShopCurrency=euro"):
+        assert RUNNER.invoke(app, ["replay", str(file), "--data", str(data), "--set", wrong]).exit_code == 2
+
+
 def test_standard_output_and_plain_files(played: Path, tmp_path: Path) -> None:
     plain = tmp_path / "events.ndjson"
     assert RUNNER.invoke(app, ["export", "events", str(plain), "--data", str(played)]).exit_code == 0
