@@ -91,6 +91,13 @@ def listed(codes: Iterable[str], locale: str) -> str:
     return word("comma", locale).join(word(code, locale) for code in codes)
 
 
+def unknown(trust: Trust, locale: str) -> str:
+    """That something is unknown, and what is missing for it."""
+    mark = "：" if locale == "zh-CN" else ": "
+    missing = why(Trust(trust.name, trust.verdict, trust.missing), locale)
+    return f"{word('unknown', locale)}{mark}{word(trust.name, locale)} ({missing})"
+
+
 def why(trust: Trust, locale: str) -> str:
     """Why a verdict is what it is; empty where there is nothing to say against it."""
     groups = word("comma", locale).join(word("or", locale).join(word(one, locale) for one in g) for g in trust.missing)

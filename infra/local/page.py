@@ -11,7 +11,7 @@ from typing import Any
 
 from liquid import Environment
 
-from infra.local import words
+from infra.local import coverage_words, words
 from infra.local.summary import Story, Summary
 from infra.local.words import LOCALES, WORDS, moment, money, phrase, share, word
 
@@ -38,6 +38,7 @@ def _page(summary: Summary, locale: str) -> dict[str, Any]:
         "locale": locale,
         "w": labels,
         "synthetic": summary.synthetic,
+        "unknown": [coverage_words.unknown(one, locale) for one in summary.unknown],
         "shop": summary.shop,
         "shows": summary.shows,
         "period": " – ".join(moment(at, summary.zone, locale) for at in period),

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeVar, get_args
 
 from aftershow.model.base import Record
+from aftershow.model.coverage import Coverage, Seen
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import IdentityKind, is_viewer
 from aftershow.model.ledger import Account, Entry
@@ -20,6 +21,7 @@ from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head
 from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
+from aftershow.rules.coverage import of_shop
 from aftershow.rules.identifiers import Identifier, named_by
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
@@ -89,6 +91,11 @@ class Records:
     def playbooks(self) -> tuple[Playbook, ...]:
         """Playbooks by id."""
         return tuple(one.playbook for one in self.shop.playbooks)
+
+    @cached_property
+    def signals(self) -> Mapping[str, Seen]:
+        """The signals that all sources together deliver."""
+        return of_shop(self._all("catalog", Coverage, prefix="coverage"))
 
     @cached_property
     def reminders(self) -> list[Reminder]:

@@ -17,7 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from infra.local import words
+from infra.local import coverage_words, words
 from infra.local.summary import Count, ReminderRow, Story, Summary
 from infra.local.words import moment, money, phrase, share, word
 
@@ -114,6 +114,8 @@ def _headline(summary: Summary, locale: str) -> RenderableType:
     lines.append(f"{period} ({summary.zone})\n", "dim")
     if summary.synthetic:
         lines.append(f"{word('synthetic_note', locale)}\n", "italic yellow")
+    for one in summary.unknown:
+        lines.append(f"{coverage_words.unknown(one, locale)}\n", "yellow")
     gap = "" if locale == "zh-CN" else " "
     lines.append("\n")
     for code, count in words.heading(summary):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aftershow.rules.coverage import Trust
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -125,7 +127,8 @@ class Summary:
     `funnel` counts people, each step by itself: watched, no_order, almost_bought, reachable, reminded, clicked,
     won_back. `left_alone` says of the non-orderers without a message why that is so.
     Where there was no show (`viewers` 0: orders only) the funnel is empty, and `customers` and `orders` say how much
-    there was. `playbooks` gives the operators' titles by playbook id and locale.
+    there was. `playbooks` gives the operators' titles by playbook id and locale. `unknown` are the figures of a show
+    that are no figures, since no source delivers what they are read from.
     """
 
     synthetic: bool
@@ -150,3 +153,4 @@ class Summary:
     messages: tuple[MessageRow, ...] = ()
     story: Story | None = None
     playbooks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unknown: tuple[Trust, ...] = ()

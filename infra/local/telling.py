@@ -11,6 +11,7 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.ids import kind_of
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.reminders import Reminder
+from aftershow.rules.coverage import SCORES, Trust, trust
 from aftershow.rules.intent import score
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import EXPIRED, LeftAlone, address_of, attributed_show, choose_channel, plan
@@ -103,6 +104,7 @@ def run_json(records: Records, tally: Mapping[str, int], *, synthetic: bool) -> 
         "viewers": len(people),
         "orderers": sum(one.ordered for one in people),
         "non_orderers": sum(not one.ordered for one in people),
+        "unknown": {one.name: [list(group) for group in one.missing] for one in _unknown(records)},
         "reminders": [reminder_json(row) for row in records.reminders],
         "messages": [
             {
@@ -172,7 +174,14 @@ def summary(records: Records, tally: Mapping[str, int], begins_at: int, *, synth
         messages=tuple(_message_rows(records)),
         story=_best_story(records, people),
         playbooks={one.id: one.title for one in records.playbooks},
+        unknown=_unknown(records) if people else (),
     )
+
+
+def _unknown(records: Records) -> tuple[Trust, ...]:
+    """What nobody can know of this shop: what was not observed is unknown, not zero."""
+    judged = (trust(need, records.signals) for need in SCORES)
+    return tuple(one for one in judged if one.verdict == "unknown")
 
 
 def _reachable(records: Records, one: Watcher) -> str:

@@ -123,15 +123,24 @@ def test_the_command_says_what_can_be_trusted(tmp_path: Path) -> None:
 
 
 def test_a_blind_playbook_is_something_wrong(tmp_path: Path) -> None:
+    """The report says so too: nobody knows who left without ordering where nobody delivers orders."""
     file = tmp_path / "likes.ndjson"
-    like = {"type": "track", "event": "Live Liked", "anonymousId": "x", "timestamp": iso(STARTS)}
+    said = {"show_id": SHOW.id}
+    like = {"type": "track", "event": "Live Liked", "anonymousId": "x", "timestamp": iso(STARTS), "properties": said}
     file.write_text(json.dumps(like) + "\n", encoding="utf-8")
     data = tmp_path / "likes.db"
-    run = runs.replay([file], "segment", data, lambda *_: None)
     runner = CliRunner()
+    told = json.loads(runner.invoke(app, ["replay", str(file), "--data", str(data), "--json", "-"]).stdout)
+    assert told["unknown"]["left_without_order"] == [["orders"], ["identities"]]
+    for option, where in (("--locale", "zh-CN"), ("--html", "-")):
+        report = runner.invoke(app, ["replay", str(file), "--data", str(data), option, where]).stdout
+        assert (
+            "谁没下单就离开" in report or "who left without ordering (no source delivers orders, identities)" in report
+        )
     ran = runner.invoke(app, ["coverage", "--data", str(data)])
     assert ran.exit_code == 1
     assert "no source delivers orders" in " ".join(ran.stdout.split())
+    run = runs.opened(data)
     for playbook in run.records().playbooks:
         stop(run.host.store, playbook.id, Signature("mei", run.host.now, "a test"))
     run.close()

@@ -24,7 +24,6 @@ BY_LAMBDA = {
     "dynamodb:GetShardIterator": "Lambda reads the event source",
     "dynamodb:ListStreams": "Lambda reads the event source",
     "s3:ListBucket": "Lambda delivers what the relay could not work off",
-    "s3:PutObject": "Lambda delivers what the relay could not work off",
     # Also what a function does with a message after five lost races (services.messages.give_back).
     "sqs:ChangeMessageVisibility": "Lambda returns what it received and did not hand over",
 }
@@ -33,6 +32,7 @@ SELDOM = {
     ("ScoreUser", "sqs:SendMessage", "FactsQueue"): "events are given back when the time runs out",
     ("ScoreUser", "sqs:SendMessage", "BehaviourQueue"): "events are given back when the time runs out",
     ("PublishChanges", "sqs:SendMessage", "RelayRefusedQueue"): "the bus refused an event twice",
+    ("PublishChanges", "s3:PutObject", "RelayFailuresBucket/*"): "Lambda delivers what the relay could not work off",
     ("SendMessage", "dynamodb:PutItem", "table/CatalogTable"): "a channel whose provider gave no clear answer",
     **{
         ("DailyCare", f"dynamodb:{action}", f"table/{table}"): "points run out after months"
