@@ -37,6 +37,7 @@ WORK = """
             ports.queues.backlog("CopyQueue")
             ports.queues.send("CopyQueue", [Message("made " + record["body"])])
             ports.channels["email"].send(Outgoing("a@example.com", "s", "h", "t"))
+            ports.archive.keep("a", b"kept")
             ports.queues.defer("WorkQueue", record["receiptHandle"], 30)
         return {"batchItemFailures": []}
 """
@@ -81,7 +82,7 @@ def number_of(faults: Faults, name: str) -> int:
 def test_a_dry_run_names_every_call_in_order(tmp_path: Path) -> None:
     """And finds the same ones when it's repeated."""
     faults = dry(tmp_path)
-    assert [(call.function, call.name, call.about) for call in faults.calls[:10]] == [
+    assert [(call.function, call.name, call.about) for call in faults.calls[:11]] == [
         ("worker", "handler.start", ""),
         ("worker", "backend.read", "things"),
         ("worker", "backend.query", "things"),
@@ -90,6 +91,7 @@ def test_a_dry_run_names_every_call_in_order(tmp_path: Path) -> None:
         ("worker", "queues.backlog", "CopyQueue"),
         ("worker", "queues.send", "CopyQueue"),
         ("worker", "channel.send", "email"),
+        ("worker", "archive.keep", ""),
         ("worker", "queues.defer", "WorkQueue"),
         ("worker", "handler.end", ""),
     ]

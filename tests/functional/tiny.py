@@ -35,6 +35,7 @@ Globals:
         QUEUE_FACTS: !Ref WorkQueue
         QUEUE_BEHAVIOUR: !Ref CopyQueue
         BUS_NAME: !Ref Bus
+        ARCHIVE_URL: !Sub https://${FailuresBucket.RegionalDomainName}
 Resources:
   ThingsTable:
     Type: AWS::DynamoDB::Table
