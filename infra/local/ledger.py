@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +9,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from aftershow.model.ids import viewer_id
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.ledger import NEVER
 from aftershow.model.orders import Order
-from aftershow.ports import keys
-from aftershow.ports.ports import Ports
 from aftershow.rules.accounts import standing
 from aftershow.rules.wording import why
 from aftershow.services import ledger
-from aftershow.services.people import leading_head
 from aftershow.services.recounting import Recount, figures, recount
-from infra.local import runs, stack
+from infra.local import ledger_staff, runs, stack
 from infra.local.books import entry_json, points_json
 from infra.local.command import (
     DEFAULT_DATA,
@@ -36,15 +29,17 @@ from infra.local.command import (
     console,
     json_text,
     put,
-    refuse,
     refusing,
 )
-from infra.local.records import Records
+from infra.local.desk import open_desk
 from infra.local.report import plain
 from infra.local.shops import open_shop
 from infra.local.words import moment
 
-app = typer.Typer(no_args_is_help=True, help="Recount the points ledger, or show the points of one viewer.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Recount the points ledger, show the points of one viewer; adjust, hold, transfer, budgets.",
+)
 
 
 @app.command()
@@ -87,10 +82,8 @@ def statement(
 ) -> None:
     """Show a viewer's points now: what may be spent, when it expires, and every entry with its reason, newest first."""
     check_writable(json_file)
-    with refusing(runs.CannotRun, stack.StackError, ValueError), _desk(data, name, region, context.obj) as desk:
-        found = desk.find(viewer)
-        if found is None:
-            refuse(f"nobody is known as {viewer}: take a viewer id, or an id that was sent", FOUND_SOMETHING_WRONG)
+    with refusing(runs.CannotRun, stack.StackError, ValueError), open_desk(data, name, region, context.obj) as desk:
+        found = desk.known(viewer)
         holder = ledger.holder(desk.ports, found)
         page = ledger.statement(desk.ports, found, after, limit)
         now, zone = desk.ports.now(), desk.ports.settings.shop_zone
@@ -118,35 +111,6 @@ def statement(
     console().print(table)
     if page.cursor is not None:
         typer.echo(f"--after '{page.cursor}'", err=True)
-
-
-@dataclass(frozen=True)
-class _Desk:
-    ports: Ports
-    records: Records | None
-
-    def find(self, identifier: str) -> str | None:
-        """The viewer id of any identifier; in a deployed shop addresses can't be looked up."""
-        if self.records is not None:
-            human = self.records.find(identifier)
-            return human.viewer if human else None
-        for name in (identifier, viewer_id("user", identifier), viewer_id("anonymous", identifier)):
-            if leading_head(self.ports, name) or self.ports.store.get(keys.ledger_account(name)):
-                return name
-        return None
-
-
-@contextmanager
-def _desk(data: Path, name: str | None, region: str | None, connect: stack.Connect | None) -> Iterator[_Desk]:
-    if name is not None:
-        with open_shop(data, name, region, connect) as shop:
-            yield _Desk(shop.ports, None)
-        return
-    run = runs.opened(data)
-    try:
-        yield _Desk(run.host.ports("award_points"), run.records())
-    finally:
-        run.close()
 
 
 def _recounted(data: Path, name: str | None, region: str | None, connect: stack.Connect | None) -> Recount:
@@ -217,3 +181,6 @@ def _print_recount(told: Recount) -> None:
     for one in told.disagreements:
         out.print(Text(plain(f"{one.where}: {one.what} should be {one.should_be}, is {one.found}"), "red"))
     out.print("everything agrees" if not told.disagreements else f"{len(told.disagreements)} disagreements")
+
+
+ledger_staff.register(app)

@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from aftershow.model.ids import viewer_id
 from aftershow.model.ledger import Account
 from aftershow.ports.store import Put
+from aftershow.services import budgets
 from infra.local import ledger, runs
 from infra.local.clock import iso
 from tests.functional.deployed_stack import STACK, connect_to
@@ -168,6 +170,57 @@ def test_a_check_prints_every_disagreement(played: Path) -> None:
     assert "earned should be 900, is 1" in done.stdout
     assert "spent should be 500, is 2" in done.stdout
     assert "2 disagreements" in done.stdout
+
+
+def test_staff_adjusts_holds_and_transfers_with_reasons(tmp_path: Path) -> None:
+    rows = [(str(number), f"2011-01-0{number} 10:00:00", "60.00", str(number)) for number in (7, 8)]
+    data = tmp_path / "state.db"
+    aftershow("replay", retail(tmp_path, *rows), "--format", "online-retail", "--data", data)
+    shop = ["--data", str(data)]
+
+    def staff(*arguments: str) -> Any:
+        return CliRunner().invoke(ledger.app, [*arguments, *shop], catch_exceptions=False)
+
+    why = ["--reason", "a late parcel", "--by", "ann"]
+    for _ in range(2):
+        assert ": 110 available" in staff("adjust", "7", "50", *why, "--id", "x").stdout
+    again = staff("adjust", "7", "51", *why, "--id", "x")
+    assert (again.exit_code, "other content" in again.stderr) == (1, True)
+    assert ": 100 available" in staff("adjust", "7", "-10", *why, "--corrects", "adjust:x").stdout
+    short = staff("adjust", "7", "-101", *why)
+    assert (short.exit_code, "fewer points" in short.stderr) == (1, True)
+    assert ": 70 available, 30 held" in staff("hold", "7", "30", *why, "--id", "h").stdout
+    assert ": 100 available, 0 held" in staff("unhold", "7", "h", "--by", "bob").stdout
+    assert ": 20 available" in staff("transfer", "7", "8", "80", *why).stdout
+    told = json.loads(staff("statement", "8", "--json", "-").stdout)
+    assert (told["balance"], told["entries"][0]["why"]["en"]) == (
+        140,
+        "points received from somebody (a late parcel)",
+    )
+    assert staff("hold", "7", "1", "--reason", "", "--by", "ann").exit_code == 1
+    assert staff("adjust", "nobody", "1", *why).exit_code == 1
+    assert staff("check").exit_code == 0
+
+
+def test_budgets_and_their_codes(tmp_path: Path) -> None:
+    data = tmp_path / "state.db"
+    rows = [("7", "2011-01-07 10:00:00", "60.00", "7")]
+    aftershow("replay", retail(tmp_path, *rows), "--format", "online-retail", "--data", data)
+    shop = ["--data", str(data)]
+    given = ["--reason", "spring", "--by", "ann", "--per-claim", "20"]
+    opened = CliRunner().invoke(ledger.app, ["budget", "spring", "100", *given, *shop])
+    assert "spring: 100 points left, in 1 shards" in opened.stdout
+    made = CliRunner().invoke(ledger.app, ["codes", "spring", "3", *shop, "--json", "-"])
+    codes = json.loads(made.stdout)["codes"]
+    assert len(set(codes)) == 3
+    run = runs.opened(data)
+    claim = budgets.redeem_code(run.host.ports("award_points"), viewer_id("user", "7"), codes[0].lower())
+    assert isinstance(claim, budgets.Claim)
+    assert claim.units == 20
+    run.close()
+    assert CliRunner().invoke(ledger.app, ["codes", "autumn", "3", *shop]).exit_code == 1
+    checked = json.loads(CliRunner().invoke(ledger.app, ["check", *shop, "--json", "-"]).stdout)
+    assert (checked["disagreements"], checked["where_points_are"]["in_budgets"]) == ([], 80)
 
 
 def test_a_deployed_shop_is_recounted_and_read() -> None:
