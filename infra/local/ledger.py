@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aftershow.model.instants import at_zone, iso
-from aftershow.model.ledger import NEVER
+from aftershow.model.ledger import NEVER, set_aside
 from aftershow.model.orders import Order
 from aftershow.rules.accounts import standing
 from aftershow.rules.wording import why
@@ -105,9 +105,9 @@ def statement(
     console().print(Text(_standing_line(holder, now, zone, locale.value)))
     table = Table(box=None, pad_edge=False, show_header=False)
     for entry in page.entries:
-        table.add_row(
-            moment(entry.posted_at, zone, locale.value), f"{entry.points:+,}", plain(why(entry, locale.value))
-        )
+        # What only moves between spendable and set aside stands in brackets.
+        amount = f"{entry.points:+,}" if entry.points else f"({abs(entry.sum(set_aside(entry.home))):,})"
+        table.add_row(moment(entry.posted_at, zone, locale.value), amount, plain(why(entry, locale.value)))
     console().print(table)
     if page.cursor is not None:
         typer.echo(f"--after '{page.cursor}'", err=True)

@@ -114,8 +114,11 @@ class Records:
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """Ledger entries."""
-        return self._all("ledger", Entry, sk_prefix="entry#")
+        """Ledger entries, in the order in which they were posted."""
+        items = [item for item in self.items("ledger") if item.key.sk.startswith("entry#")]
+        # Statements stand in the index, with the newest first.
+        items.sort(key=lambda item: item.index[1] if item.index else "", reverse=True)
+        return [Entry.read(item.body) for item in items]
 
     @cached_property
     def refused(self) -> list[Entry]:

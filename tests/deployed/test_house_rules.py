@@ -27,7 +27,7 @@ def test_every_rule_looks_at_something(expanded: Mapping[str, Any]) -> None:
     assert kinds.count("AWS::Lambda::Function") == 10
     assert kinds.count("AWS::Lambda::EventSourceMapping") == 13
     assert kinds.count("AWS::DynamoDB::Table") == 8
-    assert kinds.count("AWS::CodeDeploy::DeploymentGroup") == 8
+    assert kinds.count("AWS::CodeDeploy::DeploymentGroup") == 10
     assert len(rules.unconditional_dead_queues(expanded)) == 7
 
 
