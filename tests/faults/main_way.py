@@ -1,8 +1,10 @@
-"""The main way, shortened: one show, one viewer, from entering to a partial refund, with time for all to settle."""
+"""The main way, shortened: one show, one viewer, from entering to a partial refund and points that she spends, with
+time for all to settle."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 
 from aftershow.model.instants import DAY, HOUR, MINUTE
 from aftershow.model.reminders import Reminder
@@ -32,8 +34,19 @@ def run_with(faults: Faults) -> Shop:
         assert shop.follows_button(mail).status == 302
     shop.hears(mei.orders(SHE_LOOKS + 10 * MINUTE, "order-1", "120.90", SHOW))
     shop.hears(mei.is_refunded(SHE_LOOKS + HOUR, "order-1", "refund-1", "20.50"))
+    shop.until(SHE_LOOKS + 3 * HOUR)
+    spends(shop, "reservations", {"id": "till-1", "points": {"value": 60, "unit": "points"}})
+    spends(shop, "reservations/till-1/confirm")
     shop.until(OVER)
     return shop
+
+
+def spends(shop: Shop, what: str, said: Mapping[str, object] | None = None) -> None:
+    """What the shop's till asks of the rewards API; without an answer it asks again, with the same key."""
+    headers = {"content-type": "application/json", "Idempotency-Key": what}
+    body = json.dumps(said).encode() if said else b""
+    path = f"/rewards/viewers/{Viewer('mei').user_id}/{what}"
+    assert shop.calls("POST", path, headers, body).status < 300
 
 
 def reminders(shop: Shop) -> list[Reminder]:
@@ -56,10 +69,12 @@ def promises_broken(shop: Shop, *, may_refuse_events: bool) -> Iterator[str]:
 def _facts_broken(shop: Shop) -> Iterator[str]:
     mei, records = Viewer("mei"), shop.records()
     points = {entry.key: entry.points for entry in records.entries}
-    if points != {"order:order-1:earn": 120, "order:order-1:refund:refund-1": -20}:
+    orders = {"order:order-1:earn": 120, "order:order-1:refund:refund-1": -20}
+    if points != {**orders, "reserve:till-1": 0, "reserve:till-1:end": -60}:
         yield f"ledger: {points}"
-    if [(account.balance, account.earned, account.reversed) for account in records.accounts] != [(100, 120, 20)]:
-        yield f"accounts: {records.accounts}"
+    accounts = [(one.balance, one.earned, one.reversed, one.spent) for one in records.accounts]
+    if accounts != [(40, 120, 20, 60)] or records.recount.disagreements:
+        yield f"accounts: {records.accounts}, {records.recount.disagreements}"
     head = shop.head(mei)
     if (head.orders, len(head.recent_orders), head.spent) != (1, 1, {"CNY": 120_90}):
         yield f"the head's orders: {head.orders}, {head.recent_orders}, {head.spent}"

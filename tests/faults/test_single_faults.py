@@ -13,7 +13,7 @@ from tests.faults.bench import Broken, every_fault, in_doubt, is_claim, spread, 
 from tests.functional.story import Shop
 
 # The quick suite tries every fault of the functions that send and that pay, and so many of the others.
-ALWAYS = ("send_message", "award_points")
+ALWAYS = ("send_message", "award_points", "rewards_api")
 QUICK_FAULTS = 90
 
 
