@@ -16,6 +16,7 @@ from aftershow.model.ids import body_hash
 from aftershow.model.ledger import (
     DEBT,
     EXPIRED,
+    FORGIVEN,
     MAX_LOTS,
     NEVER,
     SPENT,
@@ -221,12 +222,17 @@ def ending(
     reason: str,
     now: int,
     author: str | None = None,
+    *,
+    forgiving: bool = False,
 ) -> Entry:
     """The end of a reservation or hold: confirmed points are spent, else they go back to their lots. All ends have one
-    key, so there is only one."""
-    key = f"{aside.id}:end"
+    key, so there is only one. `forgiving`: what is owed and would now be missing is let be."""
+    key = end_key(aside.id)
+    missing = aside.points - account.balance if forgiving else 0
+    forgiven = max(min(missing, -sum(lot.points for lot in account.lots if lot.expires_at == DEBT)), 0)
+    paid = Posting(account=of_viewer(account.viewer), points=forgiven, expires_at=DEBT)
     to = (
-        (Posting(account=SPENT, points=aside.points),)
+        (Posting(account=SPENT, points=aside.points), *_both(paid, FORGIVEN))
         if rule == "confirm"
         else tuple(
             Posting(account=of_viewer(part.viewer), points=part.points, expires_at=part.expires_at)
@@ -245,6 +251,16 @@ def ending(
         author=author,
         reservation=aside.id,
     )
+
+
+def end_key(opened: str) -> str:
+    """The key of the end of a reservation or hold. No id that a caller gives makes it: theirs come after a word."""
+    return f"end:{opened}"
+
+
+def _both(posting: Posting, other: str) -> tuple[Posting, ...]:
+    """A posting with its other side; nothing where it moves nothing."""
+    return (posting, Posting(account=other, points=-posting.points)) if posting.points else ()
 
 
 def take(accounts: Sequence[Account], points: int, now: int) -> tuple[Part, ...] | None:

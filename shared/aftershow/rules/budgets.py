@@ -75,7 +75,7 @@ def claim(budget: Budget, shard: Shard, viewer: str, key: str, lot: tuple[int, i
     return Entry(
         key=key,
         rule="code" if key.startswith("code:") else "claim",
-        hash=body_hash(key, budget.budget),
+        hash=claim_hash(key, budget),
         home=viewer,
         at=now,
         posted_at=now,
@@ -83,3 +83,8 @@ def claim(budget: Budget, shard: Shard, viewer: str, key: str, lot: tuple[int, i
         postings=(Posting(account=of_shard(budget.budget, shard.shard), points=-budget.per_claim), to),
         reason=reason,
     )
+
+
+def claim_hash(key: str, budget: Budget) -> str:
+    """What a claim is decided on."""
+    return body_hash(key, budget.budget)

@@ -254,8 +254,8 @@ def _taken(account: Account, points: int, lot: tuple[int, int], policy: RefundPo
 
 
 def _spare(account: Account, taken: int) -> int:
-    """What an account can give before it is below zero."""
-    return max(sum(lot.points for lot in account.lots) - taken, 0)
+    """What an account can give before it is below zero. What is set aside counts: it may come back."""
+    return max(account.balance - taken, 0)
 
 
 def unnamed(refund: UnnamedRefund, account: Account, terms: Terms, now: int) -> Entry:

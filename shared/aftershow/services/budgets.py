@@ -15,7 +15,7 @@ from aftershow.ports.store import Conflict, Item, Key, Put
 from aftershow.rules import budgets as rules
 from aftershow.rules.points import Terms
 from aftershow.rules.spending import Refusal, refused_amount, refused_name, refused_note
-from aftershow.services.ledger import Holder, attempted, keep_refused, post, spender
+from aftershow.services.ledger import Holder, attempted, keep_refused, known, post, spender
 
 # Codes that one commit makes.
 MAX_CODES_PER_COMMIT = 100
@@ -123,7 +123,8 @@ def _attempt(
     found = spender(ports, viewer, [key], [first, *([code_key] if code_key else [])])
     posted = found.entry(key)
     if posted is not None:
-        return _as_claimed(budget, posted, claim_id, first=False)
+        wanted = posted.model_copy(update={"hash": rules.claim_hash(key, budget)})
+        return known(ports, posted, wanted) or _as_claimed(budget, posted, claim_id, first=False)
     if found.closed:
         return Refusal("closed")
     puts: list[Put] = []

@@ -8,7 +8,7 @@ other, and none passes a merge.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -57,11 +57,14 @@ class Holder:
 
     def entry(self, business_key: str) -> Entry | None:
         """The entry of this key under any of the person's viewers, if it was asked for and is posted."""
+        return next(self.entries(business_key), None)
+
+    def entries(self, business_key: str) -> Iterator[Entry]:
+        """All of this key: several viewers had one each, before they were one person."""
         for account in self.accounts:
             item = self.items.get(keys.ledger_entry(account.viewer, business_key))
             if item is not None:
-                return Entry.read(item.body)
-        return None
+                yield Entry.read(item.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from aftershow.rules import accounts as account_rules
 from aftershow.rules.points import why_no_points, worth
 
 SYSTEM = (ISSUED, GRANTED, FUNDS, SPENT, EXPIRED, FORGIVEN, FORFEITED, MOVED)
+ENDS = ("confirm", "release", "unhold", "time_out")
 
 
 class Disagreement(NamedTuple):
@@ -174,7 +175,7 @@ def _books_balance(told: Recount, books: _Books) -> None:
     for entry in books.entries:
         if entry.corrects is not None and entry.corrects not in names:
             told.disagree(entry.home, f"{entry.key} corrects", entry.corrects, "no such entry")
-        if entry.key.endswith(":end") and (entry.home, entry.reservation) not in known:
+        if entry.rule in ENDS and (entry.home, entry.reservation) not in known:
             told.disagree(entry.home, f"{entry.key} ends", entry.reservation, "no such entry")
 
 
@@ -189,7 +190,7 @@ def _account_agrees(told: Recount, books: _Books, account: Account) -> None:
     remembered = {lot.expires_at: lot.expired for lot in account.lots if lot.expired}
     told.disagree(viewer, "expired lots", {lot: books.ran_out[viewer][lot] for lot in remembered}, remembered)
     told.disagree(viewer, "set aside", books.total(set_aside(viewer)), sum(one.points for one in account.asides))
-    ended = {entry.reservation for entry in own if entry.key.endswith(":end")}
+    ended = {entry.reservation for entry in own if entry.rule in ENDS}
     opened = {entry.reservation for entry in own if entry.rule in ("reserve", "hold")}
     told.disagree(viewer, "open", sorted(map(str, opened - ended)), sorted(one.id for one in account.asides))
     told.disagree(viewer, "entries", len(own), account.entries)

@@ -10,6 +10,7 @@ from typing import Literal
 from aftershow.model.instants import MINUTE
 from aftershow.model.ledger import Account, Aside, Entry, set_aside
 from aftershow.ports.ports import Ports
+from aftershow.ports.store import Conflict
 from aftershow.rules import accounts as rules
 from aftershow.rules import spending
 from aftershow.rules.points import Terms
@@ -174,11 +175,11 @@ def _now(ports: Ports, *holders: Holder) -> int:
 
 def _set_aside(ports: Ports, viewer: str, key: str, points: int, decide: _Decide) -> Reservation | Refusal:
     def attempt() -> Reservation | Refusal:
-        found = spender(ports, viewer, [key, f"{key}:end"])
-        posted = found.entry(key)
+        found = spender(ports, viewer, [key, rules.end_key(key)])
+        posted, ended = _opened(found, key)
         if posted is not None:
             wanted = posted.model_copy(update={"hash": spending.set_aside_hash(key, points)})
-            return known(ports, posted, wanted) or _as_it_stands(posted, found.entry(f"{key}:end"))
+            return known(ports, posted, wanted) or _as_it_stands(posted, ended)
         if found.closed:
             return Refusal("closed")
         decided = decide(found, _now(ports, found))
@@ -192,9 +193,8 @@ def _set_aside(ports: Ports, viewer: str, key: str, points: int, decide: _Decide
 
 def _standing(ports: Ports, viewer: str, key: str) -> Reservation | Refusal:
     def attempt() -> Reservation | Refusal:
-        found = spender(ports, viewer, [key, f"{key}:end"])
-        opened = found.entry(key)
-        return _as_it_stands(opened, found.entry(f"{key}:end")) if opened else Refusal("not_found")
+        opened, ended = _opened(spender(ports, viewer, [key, rules.end_key(key)]), key)
+        return _as_it_stands(opened, ended) if opened else Refusal("not_found")
 
     return attempted(ports, attempt)
 
@@ -209,14 +209,18 @@ def _end(
 ) -> Reservation | Refusal:
     def attempt() -> Reservation | Refusal:
         # What timed out is posted as such first, so whoever confirms too late finds it ended.
-        found = spender(ports, viewer, [key, f"{key}:end"])
-        opened, ended = found.entry(key), found.entry(f"{key}:end")
+        found = spender(ports, viewer, [key, rules.end_key(key)])
+        opened, ended = _opened(found, key)
         if opened is None:
             return Refusal("not_found")
         if ended is None:
             account = next(one for one in found.accounts if one.viewer == opened.home)
-            aside = next(one for one in account.asides if one.id == key)
-            ended = rules.ending(account, aside, rule, reason, _now(ports, found), author)
+            aside = next((one for one in account.asides if one.id == key), None)
+            if aside is None:
+                # Somebody ended it after its entries were read, before its account was.
+                raise Conflict
+            forgiving = ports.settings.refund_policy == "zero"
+            ended = rules.ending(account, aside, rule, reason, _now(ports, found), author, forgiving=forgiving)
             post(ports, [ended], found.accounts, found.items)
             return _as_it_stands(opened, ended)
         stands = _as_it_stands(opened, ended)
@@ -226,6 +230,13 @@ def _end(
         return Refusal(_REASONS[stands.state])
 
     return attempted(ports, attempt)
+
+
+def _opened(found: Holder, key: str) -> tuple[Entry, Entry | None] | tuple[None, None]:
+    """A reservation or hold, and its end. Of several that one person's viewers had, the one that is open."""
+    ends = {entry.home: entry for entry in found.entries(rules.end_key(key))}
+    listed = sorted(found.entries(key), key=lambda entry: entry.home in ends)
+    return (listed[0], ends.get(listed[0].home)) if listed else (None, None)
 
 
 def _as_it_stands(opened: Entry, ended: Entry | None) -> Reservation:
