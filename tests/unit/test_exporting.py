@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftershow.model.base import Stamped
+from aftershow.model.ids import address_hash
 from aftershow.model.instants import DAY, MINUTE
 from aftershow.model.money import minor_units
 from aftershow.model.orders import Amendment, Order, UnnamedRefund
-from aftershow.model.viewers import IMPORTED, Consent, Head, Identity
+from aftershow.model.viewers import IMPORTED, UNSUBSCRIBE_LINK, Address, Consent, Head, Identity
 from aftershow.ports.store import Item, Key, Version
 from aftershow.rules.people import may_be_written
-from infra.local.exporting import members, orders
+from infra.local.exporting import events, members, orders
 from infra.local.exporting.rows import guarded, lines
 from infra.local.importing import running
 from infra.local.importing.report import Report
@@ -101,10 +103,12 @@ class NoObjects:
         raise KeyError(name)
 
 
-def kept(heads: list[Head], *facts: Order | UnnamedRefund) -> Kept:
+def kept(heads: list[Head], *facts: Order | UnnamedRefund, addresses: Sequence[Address] = ()) -> Kept:
     def items(table: str) -> Iterator[Item]:
         if table == "viewers":
             yield from (Item(Key(table, head.viewer), Version(1, "c"), head.body()) for head in heads)
+        elif table == "addresses":
+            yield from (Item(Key(table, one.hashed), Version(1, "c"), one.body()) for one in addresses)
         elif table == "orders":
             for fact in facts:
                 name = f"order#{fact.order}" if isinstance(fact, Order) else f"refund#{fact.id}"
@@ -195,7 +199,9 @@ STATEMENTS = st.dictionaries(
             state=st.sampled_from(["granted", "withdrawn"]),
             at=st.integers(0, 5).map(lambda minutes: START + minutes * MINUTE),
             id=st.sampled_from(["m1", "m2"]),
-            source=st.sampled_from([None, "sign-up", f"{IMPORTED} crm, 2026-01-01T00:00:00+08:00 (May)"]),
+            source=st.sampled_from(
+                [None, "sign-up", UNSUBSCRIBE_LINK, f"{IMPORTED} crm, 2026-01-01T00:00:00+08:00 (May)"]
+            ),
         ),
         min_size=1,
     ),
@@ -223,3 +229,28 @@ def test_consent_comes_back_as_the_person_stands(
         assert may_be_written(again, "marketing", channel) == may_be_written(head, "marketing", channel)
     if "service:all" in said:
         assert may_be_written(again, "service", "email") == may_be_written(head, "service", "email")
+
+
+def granted(source: str, at: int) -> dict[str, dict[str, Consent]]:
+    return {"marketing:email": {"u1": Consent(state="granted", at=at, id="m1", source=source)}}
+
+
+@pytest.mark.parametrize(("source", "lifts"), [("sign-up", True), (f"{IMPORTED} crm", False)])
+def test_a_files_grant_lifts_no_opt_out_of_an_address(source: str, lifts: bool) -> None:  # noqa: FBT001 (given)
+    """As at sending: an address that opted out is written to again only on the person's own word."""
+    mail = Stamped(value="mei@example.com", at=START, id="m0")
+    head = MEI.model_copy(update={"traits": {"email": mail}, "consent": granted(source, START + MINUTE)})
+    hashed = address_hash("secret", "email", mail.value)
+    address = Address(hashed=hashed, channel="email", suppressed="opted_out", suppressed_at=START)
+    shop = kept([head], addresses=[address])
+    [row] = members.member_rows(shop)
+    assert row.get("email_status") == (None if lifts else "opted_out")
+
+
+def test_an_opt_out_by_link_leaves_whoever_leads_the_person_by_now() -> None:
+    said = Consent(state="withdrawn", at=START, id="r1", source=UNSUBSCRIBE_LINK)
+    led_then = Head(viewer="u2", identity=Identity(kind="user", value="mini"), merged_into="u1")
+    leads_now = MEI.model_copy(update={"members": ("u2",), "consent": {"marketing:wechat": {"u2": said}}})
+    [line] = map(json.loads, events.event_lines(kept([leads_now, led_then])))
+    assert (line["event"], line["userId"]) == ("Message Consent Updated", "mini")
+    assert line["properties"]["state"] == "withdrawn"

@@ -14,7 +14,7 @@ import msgspec
 
 from aftershow.model.ids import address_hash
 from aftershow.model.instants import iso
-from aftershow.model.viewers import UNSUBSCRIBE_LINK, Head
+from aftershow.model.viewers import Head
 from aftershow.rules.archive import messages_in, segment_lines
 from infra.local.kept import Kept
 
@@ -34,17 +34,20 @@ def event_lines(kept: Kept) -> Iterator[bytes]:
                 yield from segment_lines(packed)
     for head in kept.heads.values():
         if head.merged_into is None and head.identity is not None:
-            yield from map(msgspec.json.encode, (*_opt_outs(head), *_suppressions(kept, head)))
+            yield from map(msgspec.json.encode, (*_opt_outs(kept, head), *_suppressions(kept, head)))
 
 
-def _opt_outs(head: Head) -> Iterator[dict[str, Any]]:
-    """Consent that was withdrawn by a link: the statement stands under the head's own identity."""
+def _opt_outs(kept: Kept, head: Head) -> Iterator[dict[str, Any]]:
+    """Consent that was withdrawn by a link: the statement stands under the identity that led the person then, which may
+    be a member's by now."""
     for scope, by_origin in head.consent.items():
-        said = by_origin.get(head.viewer)
-        if said is not None and said.source == UNSUBSCRIBE_LINK:
-            purpose, _, channel = scope.partition(":")
-            properties = {"purpose": purpose, "channel": channel, "state": said.state, "source": said.source}
-            yield {**_message("Message Consent Updated", said.id, said.at, properties), **_named(head)}
+        for origin, said in by_origin.items():
+            if said.is_by_link:
+                purpose, _, channel = scope.partition(":")
+                properties = {"purpose": purpose, "channel": channel, "state": said.state, "source": said.source}
+                spoke = kept.heads.get(origin, head)
+                named = _named(spoke if spoke.identity is not None else head)
+                yield {**_message("Message Consent Updated", said.id, said.at, properties), **named}
 
 
 def _suppressions(kept: Kept, head: Head) -> Iterator[dict[str, Any]]:

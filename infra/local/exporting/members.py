@@ -8,13 +8,13 @@ each channel, not the history that led there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from aftershow.model.ids import address_hash
 from aftershow.model.instants import iso
-from aftershow.model.viewers import IMPORTED, Consent, Head
+from aftershow.model.viewers import IMPORTED, Consent, Head, Purpose
 from aftershow.rules.merging import lead
-from aftershow.rules.people import latest_grant
+from aftershow.rules.people import counting, latest_grant
 from infra.local.exporting.events import ADDRESSES
 from infra.local.exporting.rows import Row
 from infra.local.kept import Kept
@@ -76,14 +76,9 @@ def _consent(head: Head) -> Row:
     return row | _statement("service_consent", _deciding(head, "service", "all"))
 
 
-def _deciding(head: Head, purpose: str, channel: str) -> Consent | None:
-    """The statement that decides: of each identity the newest about the channel or all of them, and of these a
-    withdrawal before a grant (rules.people.may_be_written)."""
-    by_origin: Mapping[str, Consent] = {}
-    for scope in (f"{purpose}:all", f"{purpose}:{channel}"):
-        for origin, said in head.consent.get(scope, {}).items():
-            by_origin = {**by_origin, origin: said.newest(by_origin.get(origin))}
-    return max(by_origin.values(), key=lambda said: (said.state == "withdrawn", said.at), default=None)
+def _deciding(head: Head, purpose: Purpose, channel: str) -> Consent | None:
+    """The statement that decides: of those that count a withdrawal before a grant (rules.people.may_be_written)."""
+    return max(counting(head, purpose, channel), key=lambda said: (said.state == "withdrawn", said.at), default=None)
 
 
 def _statement(column: str, said: Consent | None) -> Row:
@@ -95,14 +90,15 @@ def _statement(column: str, said: Consent | None) -> Row:
 
 
 def _statuses(kept: Kept, head: Head) -> Row:
-    """What is known against a person's addresses; not an opt-out that the person's own consent has lifted since."""
+    """What is known against a person's addresses; not an opt-out that the person's own consent has lifted since, which
+    no file's can (rules.claims.is_suppressed)."""
     row: Row = {}
     newest = 0
     for channel, trait in ADDRESSES.items() if kept.suppressed else ():
         stamped = {str(name): one for name, one in head.traits.items()}.get(trait)
         found = kept.suppressed.get(address_hash(kept.address_secret(), channel, stamped.value)) if stamped else None
         at = (found.suppressed_at or 0) if found else 0
-        if found is None or (found.suppressed == "opted_out" and latest_grant(head, channel) > at):
+        if found is None or (found.suppressed == "opted_out" and latest_grant(head, channel, imported=False) > at):
             continue
         row[f"{channel}_status"] = found.suppressed
         newest = max(newest, at)

@@ -153,9 +153,18 @@ def with_consent(head: F, origin: str, scope: str, said: Consent) -> F:
 def may_be_written(head: Head, purpose: Purpose, channel: str) -> bool:
     """Whether the person allows messages of this purpose on this channel.
 
-    Per origin the newest word about the channel or about all channels counts (of two at one moment the withdrawal);
-    one origin that withdrew decides. Without any record: no marketing, but service. A message's link is no origin of
-    its own: what it withdrew, the person may grant anew under any of their ids, but no file can.
+    Of the words that count one withdrawal decides. Without any record: no marketing, but service.
+    """
+    states = {said.state for said in counting(head, purpose, channel)}
+    if "withdrawn" in states:
+        return False
+    return purpose == "service" or "granted" in states
+
+
+def counting(head: Head, purpose: Purpose, channel: str) -> list[Consent]:
+    """The words of consent that count for a channel: of each origin the newest about it or about all channels (of two
+    at one moment the withdrawal). A message's link is no origin of its own: what it withdrew, the person may grant anew
+    under any of their ids, but no file can.
     """
     by_origin: dict[str, Consent] = {}
     for scope in (f"{purpose}:all", f"{purpose}:{channel}"):
@@ -163,10 +172,7 @@ def may_be_written(head: Head, purpose: Purpose, channel: str) -> bool:
             by_origin[origin] = said.newest(by_origin.get(origin))
     own = [said.at for said in by_origin.values() if said.state == "granted" and not said.is_imported_grant]
     since = max(own, default=0)
-    states = {said.state for said in by_origin.values() if not (said.is_by_link and said.at < since)}
-    if "withdrawn" in states:
-        return False
-    return purpose == "service" or "granted" in states
+    return [said for said in by_origin.values() if not (said.is_by_link and said.at < since)]
 
 
 def latest_grant(head: Head, channel: str, *, imported: bool = True) -> int:
