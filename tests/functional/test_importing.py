@@ -64,9 +64,10 @@ class Desk:
         os.utime(file, (saved_at / 1000, saved_at / 1000))
         return file
 
-    def brings(self, kind: Kind, file: Path, *, again: bool = False, breaks_after: int | None = None) -> Outcome:
+    def brings(self, kind: Kind, file: Path, *, again: bool = False, breaks_after: int | None = None,
+               wanted: running.Format | None = None) -> Outcome:  # fmt: skip
         """Import a file; `breaks_after` so many requests the connection breaks."""
-        plan = running.plan(kind, file, None, None, self.folder / "maps", ZONE)
+        plan = running.plan(kind, file, wanted, None, self.folder / "maps", ZONE)
         report = Report(self.folder / f"{file.name}.refused.csv")
         with closing(_Breaking(self, breaks_after)) as shop, closing(report):
             outcome = running.run(plan, shop, shop.now, report, quiet, again=again)
@@ -218,6 +219,33 @@ def test_a_file_never_loosens_an_own_withdrawal(desk: Desk, own_first: bool, cha
     assert not may_be_written(desk.head("M1"), "marketing", "email")
     desk.says(member("M1", state="granted", channel=channel) | {"timestamp": wire_time(NOW)})
     assert may_be_written(desk.head("M1"), "marketing", "email")
+
+
+def test_a_withdrawal_of_somebody_without_an_id_holds_for_whoever_has_the_address(desk: Desk) -> None:
+    """A page's word joins nobody by an address: without a suppression the file's no would reach nobody."""
+    text = "email,phone,consent,email_consent\nMei@example.com,13902017788,no,\nli@example.com,,,no\n"
+    desk.brings("members", desk.writes("members.csv", text))
+    with desk.looks() as records:
+        found = sorted((one.channel, one.suppressed) for one in records.addresses.values())
+    assert found == [("email", "opted_out"), ("email", "opted_out"), ("sms", "opted_out")]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("unsubscribed", "2026-01-05"),
+        ("email_status", "mailbox full"),
+        ("sms_consent", "perhaps"),
+        ("status_at", "2026-01-05"),
+    ],
+)
+def test_what_may_be_an_opt_out_and_cant_be_read_leaves_no_grant(desk: Desk, column: str, cell: str) -> None:
+    header = f"user_id,email,email_consent,email_consent_at,email_consent_source,{column}"
+    text = f"{header}\nM1,m@example.com,yes,2026-03-01,form,{cell}\nM2,n@example.com,yes,2026-03-01,form,\n"
+    desk.brings("members", desk.writes("members.csv", text))
+    assert not may_be_written(desk.head("M1"), "marketing", "email")
+    assert may_be_written(desk.head("M2"), "marketing", "email")
+    assert any(row == "2" and what == "not sendable" for row, what, *_ in desk.problems)
 
 
 def test_what_a_file_says_against_addresses_suppresses_them(desk: Desk) -> None:
@@ -400,6 +428,13 @@ def test_pinpoints_archive_becomes_suppressions(desk: Desk) -> None:
             viewer_id("anonymous", f"c{number}") for number in (2, 3, 4, 5)
         }
     assert desk.brings("members", file, again=True).duplicates == 9
+
+
+def test_a_file_that_was_read_in_a_wrong_way_comes_in_when_it_is_read_in_the_right_one(desk: Desk) -> None:
+    events = "\n".join(json.dumps(stream_event("_email.complaint", f"c{n}", f"c{n}@example.com")) for n in range(3))
+    file = desk.writes("archive", events)
+    assert desk.brings("members", file, wanted="pinpoint-endpoints").messages == {}
+    assert desk.brings("members", file).messages["Message Address Suppressed"] == 3
 
 
 def test_long_numbers_that_a_spreadsheet_rounded_are_refused(desk: Desk) -> None:

@@ -1,7 +1,8 @@
 """Members: a profile, what it says of consent, and what is known against its addresses.
 
 Consent is never loosened. A grant needs its time, its channel and where it came from; it is marked as a file's word,
-which ranks below every own word of the person's. A withdrawal needs nothing but itself.
+which ranks below every own word of the person's. A withdrawal needs nothing but itself. And where a row says something
+that may be an opt-out and can't be read, no grant is taken from it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from aftershow.model.instants import iso
+from aftershow.model.instants import iso, parse_instant
 from aftershow.model.viewers import IMPORTED, Suppression
 from aftershow.rules.segment import CONSENT_CHANNELS
 from infra.local.importing.fields import CONSENT_GROUPS
@@ -18,6 +19,9 @@ from infra.local.importing.rows import AHEAD, Cells, Message, Person, Taken, Tim
 from infra.local.importing.values import Unusable, identifier, said, suppression
 
 _EXTERNAL = ("wechat_openid", "wechat_unionid", "wecom_external_userid")
+# Columns that may say no.
+_OPT_OUTS = ("unsubscribed", "email_status", "sms_status")
+_SAYING_NO = ("consent", *(f"{group}_consent" for group in CONSENT_GROUPS), *_OPT_OUTS)
 NOBODY = "names nobody: no user id, anonymous id, e-mail address or telephone number that can be used"
 
 
@@ -30,8 +34,13 @@ def take(cells: Cells, columns: Columns, times: Times, source: str | None) -> Ta
     messages = [_profile(cells, who, times), *_alias(cells, who, times)]
     scopes = _Scopes(cells, columns, times, source, who)
     consents = list(scopes.messages())
-    messages += consents
-    messages += _against(cells, who, times)
+    against = _against(cells, who, times)
+    if doubt := _doubt(cells):
+        consents = [one for one in consents if one["properties"]["state"] == "withdrawn"]
+        scopes.why_not = doubt
+    if who.contact:
+        against += _of_addresses(consents, who, times)
+    messages += [*consents, *against]
     if not any(one["properties"]["state"] == "granted" for one in consents):
         cells.note("not sendable", scopes.why_not)
     return Taken(cells.line, messages, cells.problems)
@@ -69,6 +78,27 @@ def _bounded(cells: Cells, name: str, times: Times) -> int | None:
     except Unusable as unusable:
         cells.note("left out", str(unusable), name)
         return None
+
+
+def _doubt(cells: Cells) -> str:
+    """Why a grant of this row can't be believed: it may say no in a way that nobody understands."""
+    unread = [name for name in _SAYING_NO if name in cells.unread]
+    if unread:
+        return f"{unread[0]} may be an opt-out and can't be read: no grant beside it"
+    if cells.text("status_at") and not any(map(cells.text, _OPT_OUTS)):
+        return "it has the time of an opt-out or a bounce, and no word of which: no grant beside it"
+    return ""
+
+
+def _of_addresses(consents: list[Message], who: Person, times: Times) -> Iterator[Message]:
+    """What somebody without an id of the shop's withdrew, said of the address: nobody else is known by it, and a page
+    may tell it of somebody any day."""
+    for one in consents:
+        said_of, at = one["properties"], parse_instant(one["timestamp"])
+        if said_of["state"] == "withdrawn" and said_of["purpose"] == "marketing":
+            for channel, address in (("email", who.email), ("sms", who.phone)):
+                if address is not None and said_of["channel"] in ("all", channel):
+                    yield suppressed(who, channel, address, "opted_out", at, times)[0]
 
 
 class _Scopes:

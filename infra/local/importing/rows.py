@@ -87,6 +87,8 @@ class Cells:
     def __init__(self, row: Row, columns: Columns, places: dict[str, int]) -> None:
         self._row, self._columns, self._places = row, columns, places
         self.problems: list[Problem] = []
+        # Fields of which a cell says something that can't be read.
+        self.unread: set[str] = set()
         self.line = row.line
 
     def text(self, name: str) -> str:
@@ -103,6 +105,7 @@ class Cells:
             return reader(text)
         except Unusable as unusable:
             self.note("left out", str(unusable), name)
+            self.unread.add(name)
             return None
 
     def moment(self, name: str) -> int | None:

@@ -50,7 +50,9 @@ class Plan:
     @property
     def name(self) -> str:
         """Under which it is noted how far the import has come."""
-        return f"import {self.kind} {self.look.digest[:32]} {self.columns.digest()}"
+        # Read in another way, it has other messages.
+        how = "".join(f" {said}" for said in (self.format, self.look.encoding) if said not in ("table", "utf-8"))
+        return f"import {self.kind} {self.look.digest[:32]} {self.columns.digest()}{how}"
 
 
 @dataclass
