@@ -206,6 +206,17 @@ def waiting_anywhere(shop: MotoShop) -> dict[str, int]:
     return {name: number for name, number in counted.items() if number}
 
 
+def spends_points(shop: MotoShop) -> None:
+    """What the shop's till asks of the rewards API."""
+    place = "/rewards/viewers/lan"
+    assert shop.request("GET", f"{place}/balance", {}).status == 200
+    assert shop.request("GET", f"{place}/statement", {}).status == 200
+    body = json.dumps({"id": "till-1", "points": {"value": 5, "unit": "points"}}).encode()
+    for what, said in (("reservations", body), ("reservations/till-1/confirm", b"")):
+        headers = {"content-type": "application/json", "Idempotency-Key": what}
+        assert shop.request("POST", f"{place}/{what}", headers, said).status < 300
+
+
 def test_each_function_needs_no_more_than_its_role_allows(shop: MotoShop) -> None:
     """Every call of the main way, a bounce and a dead letter, against the template's roles."""
     go_the_main_way(shop)
@@ -213,6 +224,7 @@ def test_each_function_needs_no_more_than_its_role_allows(shop: MotoShop) -> Non
     shop.ses_says("Email Bounced", mail, bounce={"bounceType": "Permanent"})
     send(shop, track("Order Completed", shop.now, total=5))
     shop.settle()
+    spends_points(shop)
     # Over a year later her points have run out.
     shop.now += 500 * DAY
     cared = shop.invoke("daily_care", of_schedule("DailyCare.EveryHour", shop.new_id(), shop.now))
