@@ -15,7 +15,8 @@ from aftershow.model.orders import Order
 from aftershow.rules.accounts import standing
 from aftershow.rules.wording import why
 from aftershow.services import ledger
-from aftershow.services.recounting import Recount, figures, recount
+from aftershow.services.recounted import Recount, figures
+from aftershow.services.recounting import recount
 from infra.local import ledger_staff, runs, stack
 from infra.local.books import entry_json, points_json
 from infra.local.command import (

@@ -26,7 +26,8 @@ from aftershow.rules.identifiers import Identifier, named_by
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
 from aftershow.services import launching
-from aftershow.services.recounting import Recount, recount
+from aftershow.services.recounted import Recount
+from aftershow.services.recounting import recount
 from infra.local.host import LocalHost
 
 T = TypeVar("T", bound=Record)

@@ -23,7 +23,8 @@ from aftershow.ports.store import Backend, Item, Key, Put, Row, Store
 from aftershow.services.awarding import award
 from aftershow.services.messages import Received
 from aftershow.services.people import leading_head
-from aftershow.services.recounting import Recount, recount
+from aftershow.services.recounted import Recount
+from aftershow.services.recounting import recount
 from infra.local.embedded import EmbeddedBackend, EmbeddedState
 from tests.contract.conftest import make_client, make_tables
 

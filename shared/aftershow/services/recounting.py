@@ -4,19 +4,15 @@ what stands there. It shares no arithmetic with the services that post."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from aftershow.model.ids import body_hash
 from aftershow.model.ledger import (
     EXPIRED,
-    FORFEITED,
-    FORGIVEN,
     FUNDS,
-    GRANTED,
-    ISSUED,
     MAX_LOTS,
     MAX_OPEN,
     MAX_PENDING,
@@ -24,7 +20,9 @@ from aftershow.model.ledger import (
     POINTS,
     SPENT,
     Account,
+    Aside,
     Budget,
+    Code,
     Entry,
     Shard,
     of_shard,
@@ -36,58 +34,9 @@ from aftershow.ports import keys
 from aftershow.ports.store import Item
 from aftershow.rules import accounts as account_rules
 from aftershow.rules.points import why_no_points, worth
+from aftershow.services.recounted import SYSTEM, Liability, Recount
 
-SYSTEM = (ISSUED, GRANTED, FUNDS, SPENT, EXPIRED, FORGIVEN, FORFEITED, MOVED)
 ENDS = ("confirm", "release", "unhold", "time_out")
-
-
-class Disagreement(NamedTuple):
-    """Something that the recount finds otherwise: where, what, how it should be and how it is."""
-
-    where: str
-    what: str
-    should_be: str
-    found: str
-
-
-@dataclass(frozen=True, slots=True)
-class Liability:
-    """What viewers may still ask for, in points, at `at`: available + pending + reserved + held - owed is the sum of
-    all viewers' balances. `run_out` is the part of those that time has taken and nobody has posted yet."""
-
-    at: int
-    available: int
-    pending: int
-    reserved: int
-    held: int
-    owed: int
-    run_out: int
-    budgets: int
-
-    @property
-    def balances(self) -> int:
-        """What the viewers' accounts hold together."""
-        return self.available + self.pending + self.reserved + self.held - self.owed + self.run_out
-
-
-@dataclass(slots=True)
-class Recount:
-    """A recount. `system` is each system account's sum of points, `handed_out` what budgets gave by unit."""
-
-    entries: int = 0
-    accounts: int = 0
-    budgets: int = 0
-    system: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SYSTEM, 0))
-    handed_out: dict[str, int] = field(default_factory=dict)
-    liability: Liability = field(default_factory=lambda: Liability(0, 0, 0, 0, 0, 0, 0, 0))
-    disagreements: list[Disagreement] = field(default_factory=list)
-    # Entries that were refused because their key stands with other content: home, key.
-    refused: list[tuple[str, str]] = field(default_factory=list)
-
-    def disagree(self, where: str, what: str, should_be: object, found: object) -> None:
-        """Note it, unless it agrees."""
-        if should_be != found:
-            self.disagreements.append(Disagreement(where, what, str(should_be), str(found)))
 
 
 @dataclass(slots=True)
@@ -100,58 +49,83 @@ class _Books:
     lots: dict[str, Counter[tuple[str, int, int]]] = field(default_factory=lambda: defaultdict(Counter))
     # viewer -> lot that ran out -> points
     ran_out: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    # viewer -> when an entry that names the account was last posted
+    last: Counter[str] = field(default_factory=Counter)
+    # budget's shard -> how often something was taken from it
+    claims: Counter[str] = field(default_factory=Counter)
+    # hash of a code -> who used it
+    codes: dict[str, str] = field(default_factory=dict)
 
     def total(self, account: str, unit: str = POINTS) -> int:
         """The sum of an account."""
         return sum(points for (one, _, _), points in self.lots.get(account, {}).items() if one == unit)
 
 
+@dataclass(slots=True)
+class _Rows:
+    """What stands beside the entries. A code is its hash, and who used it."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    shards: dict[tuple[str, int], Shard] = field(default_factory=dict)
+    codes: dict[str, str | None] = field(default_factory=dict)
+
+    def add(self, kind: str, item: Item) -> None:
+        """One row. Raises ValidationError."""
+        if kind == "account":
+            self.accounts[item.key.pk] = Account.read(item.body)
+        elif kind == "budget":
+            budget = Budget.read(item.body)
+            self.budgets[budget.budget] = budget
+        elif kind == "shard":
+            shard = Shard.read(item.body)
+            self.shards[shard.budget, shard.shard] = shard
+        elif kind == "code":
+            self.codes[item.key.pk.removeprefix("code#")] = Code.read(item.body).used_by
+
+
 def recount(ledger: Iterable[Item], orders: Iterable[Order], shop_currency: str, now: int) -> Recount:
     """Recount a whole ledger against its orders. What is being posted at this moment may disagree until it is."""
     told, books = Recount(), _Books()
-    accounts, budgets, shards = _read(ledger, told, books)
+    rows = _read(ledger, told, books)
     _books_balance(told, books)
-    for account in accounts.values():
+    for account in rows.accounts.values():
         _account_agrees(told, books, account)
     named = {name for name in books.lots if name.startswith("viewer:")}
     for name in sorted(named):
         viewer = name.removeprefix("viewer:").partition("#")[0]
-        if viewer not in accounts:
+        if viewer not in rows.accounts:
             told.disagree(viewer, "account", "an account, since entries name it", "none")
-    for budget in budgets.values():
-        _budget_agrees(told, books, budget, shards)
-    _orders_agree(told, books, orders, shop_currency, accounts)
-    _figures(told, books, accounts.values(), now)
+    for name in sorted({name for name in books.lots if name.startswith("budget:")}):
+        if name.removeprefix("budget:").rpartition("#")[0] not in rows.budgets:
+            told.disagree(name, "budget", "a budget, since entries name it", "none")
+    for budget in rows.budgets.values():
+        _budget_agrees(told, books, budget, rows.shards)
+    for code in sorted({*rows.codes, *books.codes}):
+        told.disagree(f"code {code}", "used by", books.codes.get(code), rows.codes.get(code, "no such code"))
+    _orders_agree(told, books, orders, shop_currency, rows.accounts)
+    _figures(told, books, rows.accounts.values(), now)
     return told
 
 
-def _read(
-    ledger: Iterable[Item], told: Recount, books: _Books
-) -> tuple[dict[str, Account], dict[str, Budget], dict[tuple[str, int], Shard]]:
-    accounts: dict[str, Account] = {}
-    budgets: dict[str, Budget] = {}
-    shards: dict[tuple[str, int], Shard] = {}
+def _read(ledger: Iterable[Item], told: Recount, books: _Books) -> _Rows:
+    rows = _Rows()
     for item in ledger:
         kind = item.key.sk.partition("#")[0]
-        where = f"{item.key.pk} {item.key.sk}"
         try:
             if kind == "entry":
                 _add(told, books, Entry.read(item.body), item)
             elif kind == "refused":
                 refused = Entry.read(item.body)
                 told.refused.append((refused.home, refused.key))
-            elif kind == "account":
-                accounts[item.key.pk] = Account.read(item.body)
-            elif kind == "budget":
-                budget = Budget.read(item.body)
-                budgets[budget.budget] = budget
-            elif kind == "shard":
-                shard = Shard.read(item.body)
-                shards[shard.budget, shard.shard] = shard
+            else:
+                rows.add(kind, item)
         except ValidationError as error:
-            told.disagree(where, "content", "readable and balanced", error.errors()[0]["msg"])
-    told.accounts, told.budgets = len(accounts), len(budgets)
-    return accounts, budgets, shards
+            told.disagree(f"{item.key.pk} {item.key.sk}", "content", "readable and balanced", error.errors()[0]["msg"])
+    for viewer, account in rows.accounts.items():
+        told.disagree(viewer, "viewer", viewer, account.viewer)
+    told.accounts, told.budgets = len(rows.accounts), len(rows.budgets)
+    return rows
 
 
 def _add(told: Recount, books: _Books, entry: Entry, item: Item) -> None:
@@ -161,8 +135,15 @@ def _add(told: Recount, books: _Books, entry: Entry, item: Item) -> None:
     books.by_home[entry.home].append(entry)
     for one in entry.postings:
         books.lots[one.account][entry.unit, one.expires_at, one.available_at] += one.points
+        if one.account.startswith("budget:") and one.points < 0:
+            books.claims[one.account] += 1
         if one.account == EXPIRED:
             books.ran_out[entry.home][one.expires_at] += one.points
+    named = {one.account.removeprefix("viewer:").partition("#")[0] for one in entry.postings}
+    for viewer in {entry.home, *named}:
+        books.last[viewer] = max(books.last[viewer], entry.posted_at)
+    if entry.rule == "code":
+        books.codes[entry.key.removeprefix("code:")] = entry.home
 
 
 def _books_balance(told: Recount, books: _Books) -> None:
@@ -191,8 +172,11 @@ def _account_agrees(told: Recount, books: _Books, account: Account) -> None:
     told.disagree(viewer, "expired lots", {lot: books.ran_out[viewer][lot] for lot in remembered}, remembered)
     told.disagree(viewer, "set aside", books.total(set_aside(viewer)), sum(one.points for one in account.asides))
     ended = {entry.reservation for entry in own if entry.rule in ENDS}
-    opened = {entry.reservation for entry in own if entry.rule in ("reserve", "hold")}
-    told.disagree(viewer, "open", sorted(map(str, opened - ended)), sorted(one.id for one in account.asides))
+    opened = (entry for entry in own if entry.rule in ("reserve", "hold") and entry.reservation not in ended)
+    told.disagree(viewer, "open", sorted(map(_opened, opened)), sorted(map(_aside, account.asides)))
+    told.disagree(viewer, "as of", books.last[viewer], account.as_of)
+    closed = next((entry.posted_at for entry in own if entry.rule == "close"), None)
+    told.disagree(viewer, "closed at", closed, account.closed_at)
     told.disagree(viewer, "entries", len(own), account.entries)
     told.disagree(viewer, "earned", sum(max(entry.issued, 0) for entry in own), account.earned)
     told.disagree(viewer, "reversed", sum(max(-entry.issued, 0) for entry in own), account.reversed)
@@ -209,14 +193,33 @@ def _account_agrees(told: Recount, books: _Books, account: Account) -> None:
     told.disagree(viewer, "lots below zero", [], below)
 
 
+def _opened(entry: Entry) -> tuple[str, int, list[tuple[str, int, int]]]:
+    """A reservation or hold as its entry says: id, until, and from which lots."""
+    taken = [one for one in entry.postings if one.points < 0]
+    parts = sorted((one.account, one.expires_at, -one.points) for one in taken)
+    return entry.reservation or "", entry.until or 0, parts
+
+
+def _aside(aside: Aside) -> tuple[str, int, list[tuple[str, int, int]]]:
+    """The same as the account has it."""
+    parts = sorted((of_viewer(part.viewer), part.expires_at, part.points) for part in aside.parts)
+    return aside.id, aside.until or 0, parts
+
+
 def _sorted(lots: Mapping[tuple[int, int], int]) -> list[tuple[tuple[int, int], int]]:
     return sorted((lot, points) for lot, points in lots.items() if points)
 
 
 def _budget_agrees(told: Recount, books: _Books, budget: Budget, shards: Mapping[tuple[str, int], Shard]) -> None:
+    fund = [entry for entry in books.by_home[keys.budget_home(budget.budget)] if entry.rule == "fund"]
+    said = (budget.unit, str(budget.shards), str(budget.per_claim))
+    now = [body_hash(one.key, *said, str(-one.sum(FUNDS))) for one in fund]
+    told.disagree(budget.budget, "as opened", [one.hash for one in fund], now)
     for number in range(budget.shards):
         name, shard = of_shard(budget.budget, number), shards.get((budget.budget, number))
         told.disagree(name, "left", books.total(name, budget.unit), shard.left if shard else None)
+        if shard is not None:
+            told.disagree(name, "claims", books.claims[name], shard.claims)
         if shard is not None and shard.left < 0:
             told.disagree(name, "left", "not below zero", shard.left)
 
@@ -265,10 +268,3 @@ def _figures(told: Recount, books: _Books, accounts: Iterable[Account], now: int
     viewers = sum(books.total(name) for name in books.lots if name.startswith("viewer:"))
     told.disagree("liability", "viewers' balances", viewers, told.liability.balances)
     told.disagree("liability", "given and not yet gone", -sum(told.system.values()), viewers + told.liability.budgets)
-
-
-def figures(told: Recount) -> Iterator[tuple[str, int]]:
-    """What a liability report lists: where every point came from, and where it is."""
-    yield from ((name.removeprefix("system:"), points) for name, points in told.system.items())
-    yield "with_viewers", told.liability.balances
-    yield "in_budgets", told.liability.budgets
