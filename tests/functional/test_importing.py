@@ -392,6 +392,13 @@ def test_pinpoints_endpoints_come_in_and_grant_nothing(desk: Desk, as_json: bool
     assert {what for _, what, _, _ in desk.problems} == {"not sendable"}
 
 
+def test_columns_of_an_endpoint_that_contradict_each_other_cost_their_rows(desk: Desk) -> None:
+    text = "Id,ChannelType,Address,User,User.UserId\ne1,EMAIL,a@example.com,P1,P1\ne2,EMAIL,b@example.com,,P2\n"
+    outcome = desk.brings("members", desk.writes("endpoints.csv", text))
+    assert outcome.messages == {"identify": 1}
+    assert desk.problems[0][:2] == ["2", "refused"]
+
+
 def stream_event(kind: str, client: str, address: str, **more: object) -> dict[str, object]:
     """An event of Pinpoint's stream."""
     endpoint = {"ChannelType": "EMAIL", "Address": address, "User": {"UserId": f"user-{client}"}}

@@ -162,6 +162,12 @@ def test_objects_are_read_with_their_numbers_as_written(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_half_an_emoji_and_a_deep_nest_cost_no_more_than_their_row(tmp_path: Path) -> None:
+    deep = '{"a":' * 980 + "1" + "}" * 980
+    table = opened(tmp_path, b'{"id": "1", "name": "\\ud83d"}\n' + deep.encode() + b'\n{"id": "2"}')
+    assert rows(table) == [["1", "\N{REPLACEMENT CHARACTER}"], "nested more than 64 levels deep", ["2", ""]]
+
+
 CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from('",;\n'), max_size=12)
 
 

@@ -58,7 +58,8 @@ def test_a_moment_is_read(cell: str, meant: int) -> None:
 @pytest.mark.parametrize(
     "cell",
     ["yesterday", "2026-13-01", "2026-02-30", "31/31/2026", "7", "15:58", "2026-03-06 25:00", "2026-03-06 13:00 PM",
-     "1.77278E+12", "0000-00-00", "9999999999999", "12:00 2026-03-06", "March"],
+     "1.77278E+12", "0000-00-00", "0001-01-01", "0001-01-01T00:00:00Z", "9999-12-31",
+     "9999999999999", "12:00 2026-03-06", "March"],
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(cell: str) -> None:
     with pytest.raises(Unusable) as refused:

@@ -24,6 +24,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from aftershow.model.json_text import MAX_DEPTH, is_deep, mended
+
 # A row beyond this is a broken file; its rest is skipped unread.
 MAX_LINE_CHARACTERS = 256 * 1024
 # What a gzip file may unpack to: fifty times a list of a million members. Without a bound a bomb of a megabyte would
@@ -371,11 +373,15 @@ def _objects(lines: _Lines) -> Iterator[Row]:
 def _object(number: int, line: str, reason: str) -> Row:
     if reason:
         return Row(number, reason=reason)
+    if is_deep(line.encode()):
+        return Row(number, reason=f"nested more than {MAX_DEPTH} levels deep")
     try:
         # Numbers stay as they are written: a rounded one must not pass for exact.
         value = json.loads(line.removeprefix("\ufeff"), parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         return Row(number, reason="not JSON")
+    if "\\ud" in line.lower():
+        value = mended(value)
     return Row(number, value=value) if isinstance(value, dict) else Row(number, reason="not a JSON object")
 
 

@@ -34,6 +34,8 @@ _CLOCK = re.compile(
     r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?$",
     re.IGNORECASE,
 )
+# Of anything that a shop could have noted.
+_YEARS = (1900, 9_998)
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -56,6 +58,9 @@ def moment(cell: str, zone: str, order: DateOrder | None = None) -> int:
         found = _moment(text, order)
     try:
         aware = found if found.tzinfo else found.replace(tzinfo=_zone(zone))
+        if not _YEARS[0] <= aware.year <= _YEARS[1]:
+            # 0001-01-01 is what programs write for "never"; in another zone it is a year that there is not.
+            raise Unusable("is no moment that can be read")
         return (aware - _EPOCH) // timedelta(milliseconds=1)
     except OverflowError:
         raise Unusable("is no moment that can be read") from None

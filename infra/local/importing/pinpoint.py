@@ -13,6 +13,7 @@ from typing import Any
 
 from aftershow.model.ids import digest, is_usable_identity
 from aftershow.model.instants import iso
+from aftershow.model.json_text import mended
 from aftershow.model.viewers import Suppression
 from aftershow.rules.pinpoint import CHANNELS, endpoint_messages
 from aftershow.rules.wires import Unusable as NotAnEndpoint
@@ -46,7 +47,10 @@ def are_events(headers: Sequence[str]) -> bool:
 
 def take_endpoint(row: Row, headers: Sequence[str], times: Times) -> Taken:
     """The messages of an endpoint; of one that opted out also the word against its address."""
-    fields = _numbers(row.value) if row.value is not None else nested(headers, row.cells)
+    try:
+        fields = _numbers(row.value) if row.value is not None else nested(headers, row.cells)
+    except NotAnEndpoint as error:
+        return Taken(row.line, problems=[Problem(row.line, "refused", str(error))])
     channel = CHANNELS.get(str(fields.get("ChannelType", "")).upper(), "")
     address = str(fields.get("Address") or "")
     name = str(fields.get("Id") or "") or f"endpoint-{digest('endpoint', channel, address, size=15)}"
@@ -76,7 +80,7 @@ def _as_numbers(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nested(headers: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
-    """An object from dotted headers; empty cells are left out."""
+    """An object from dotted headers; empty cells are left out. Raises NotAnEndpoint."""
     fields: dict[str, Any] = {}
     for header, cell in zip(headers, cells, strict=False):
         if cell == "":
@@ -85,6 +89,8 @@ def nested(headers: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
         inner = fields
         for name in outer:
             inner = inner.setdefault(name, {})
+            if not isinstance(inner, dict):
+                raise NotAnEndpoint(f"{name} is a column, and other columns are parts of it")
         inner[last] = cell
     return _numbers(fields)
 
@@ -127,7 +133,7 @@ def _endpoint(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """The endpoint as it was, which the stream carries as a text."""
     said = _object(_object(event, "client_context"), "custom").get("endpoint")
     try:
-        read = json.loads(said) if isinstance(said, str) else said
+        read = mended(json.loads(said)) if isinstance(said, str) else said
     except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}

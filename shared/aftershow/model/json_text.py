@@ -47,9 +47,7 @@ def read_json(data: bytes) -> Any:
 def _read_forgiving(data: bytes) -> Any:
     try:
         text = data.decode("utf-8-sig", "replace")
-        return _mended(
-            json.loads(text, parse_constant=lambda _: NotANumber(), parse_int=_integer, parse_float=_decimal)
-        )
+        return mended(json.loads(text, parse_constant=lambda _: NotANumber(), parse_int=_integer, parse_float=_decimal))
     except RecursionError:
         raise TooDeep("the body is nested too deeply") from None
     except ValueError:
@@ -65,13 +63,14 @@ def _decimal(text: str) -> float | NotANumber:
     return value if math.isfinite(value) else NotANumber()
 
 
-def _mended(value: Any) -> Any:
+def mended(value: Any) -> Any:
+    """A value with U+FFFD for each half an emoji in it, which no UTF-8 can hold."""
     if isinstance(value, str):
         return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, list):
-        return [_mended(one) for one in value]
+        return [mended(one) for one in value]
     if isinstance(value, dict):
-        return {_mended(name): _mended(one) for name, one in value.items()}
+        return {mended(name): mended(one) for name, one in value.items()}
     return value
 
 
