@@ -11,7 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from aftershow.model import rewards as wire
 from aftershow.model.ledger import MAX_NAME, MAX_POINTS
-from aftershow.services.rewards import DEFAULT_PAGE, MAX_CURSOR_CHARACTERS, MAX_KEY_CHARACTERS, OPERATIONS
+from aftershow.services.ledger import CURSOR, MAX_CURSOR_CHARACTERS
+from aftershow.services.rewards import DEFAULT_PAGE, MAX_KEY_CHARACTERS, OPERATIONS
 
 _REFERENCE = "#/components/schemas/{model}"
 _PROBLEMS = {
@@ -57,7 +58,7 @@ _LIMIT = {
 }  # fmt: skip
 _CURSOR = {
     "name": "cursor", "in": "query", "description": "`next` of the page before.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CURSOR_CHARACTERS, "pattern": r"^[0-9a-z#|.:-]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CURSOR_CHARACTERS, "pattern": f"^{CURSOR}$"},
 }  # fmt: skip
 _ASKED = {
     "name": "points", "in": "query", "required": True, "description": "How many points.",

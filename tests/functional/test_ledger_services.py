@@ -305,8 +305,8 @@ def test_a_code_is_redeemed_once_by_one_person(world: LedgerWorld) -> None:
     assert budgets.make_codes(world.ports, "b", ["TEA-1", "TEA-2", "TEA-3", "TEA-1"]) == 3
     assert budgets.make_codes(world.ports, "b", ["TEA-1"]) == 0
     world.merge("ann", "bob")
-    for viewer, first in (("ann", True), ("bob", False)):
-        claim = budgets.redeem_code(world.ports, viewer, " tea-1 ")
+    for viewer, typed, first in (("ann", " tea-1 ", True), ("bob", "ｔｅａ－１", False)):
+        claim = budgets.redeem_code(world.ports, viewer, typed)
         assert isinstance(claim, budgets.Claim)
         assert (claim.units, claim.first) == (50, first)
     assert budgets.redeem_code(world.ports, "cai", "TEA-1") == Refusal("code_used")

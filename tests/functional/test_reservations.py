@@ -66,6 +66,24 @@ def test_a_claim_is_never_taken_for_one_from_another_budget(world: LedgerWorld) 
     assert [home for home, _ in world.recount().refused] == ["ann"]
 
 
+def test_points_that_come_back_to_a_closed_account_are_forfeited(world: LedgerWorld) -> None:
+    world.merge("ann", "bob")
+    spending.reserve(world.ports, "bob", "r", 150)
+    world.split("bob")
+    assert spending.close(world.ports, "bob") == 50
+    assert state(spending.release(world.ports, "ann", "r")) == "released"
+    assert [ledger.balance(world.ports, viewer).balance for viewer in ("ann", "bob")] == [100, 0]
+    assert world.recount().system["system:forfeited"] == 100
+
+
+def test_a_transfer_again_to_somebody_else_is_refused_and_kept(world: LedgerWorld) -> None:
+    first = spending.transfer(world.ports, "ann", "bob", "t", 5, "a gift", "dee")
+    assert spending.transfer(world.ports, "ann", "cai", "t", 5, "a gift", "dee") == Refusal("key_reused")
+    assert world.recount().refused == [("ann", "transfer:t:give")]
+    world.merge("bob", "ann")
+    assert spending.transfer(world.ports, "ann", "bob", "t", 5, "a gift", "dee") == first
+
+
 @dataclass
 class Overtaken:
     """A backend in which somebody else writes once, after a read's entries and before its accounts."""

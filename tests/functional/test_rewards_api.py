@@ -171,7 +171,8 @@ def test_limits_have_words(till: Till) -> None:
     refused(till.does("reservations", b" " * (MAX_BODY_BYTES + 1)), 413, "too_large")
     refused(till.asks("statement?limit=0"), 422, "invalid")
     refused(till.asks("statement?limit=101"), 422, "invalid")
-    refused(till.asks("statement?cursor=%00"), 422, "invalid")
+    for cursor in ("%00", "abc", "1", "a|b", "000000000000000%230000000000", "%D9%A1" * 15 + "%230000000000%7Ca"):
+        refused(till.asks(f"statement?cursor={cursor}"), 422, "invalid")
     refused(till.asks("quote"), 422, "invalid")
     refused(till.asks("quote?points=-1"), 422, "invalid")
     refused(till.asks("balance", viewer="nobody-of-this-name"), 404, "unknown_viewer")

@@ -7,7 +7,7 @@ Before an account is spent from, what is due is posted (`caught_up`), so a balan
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -16,6 +16,7 @@ from aftershow.model.ids import body_hash
 from aftershow.model.ledger import (
     DEBT,
     EXPIRED,
+    FORFEITED,
     FORGIVEN,
     MAX_LOTS,
     NEVER,
@@ -182,6 +183,15 @@ def named(entry: Entry) -> set[str]:
     return {name.removeprefix("viewer:") for name in accounts if name.startswith("viewer:")} | (
         set() if entry.home.startswith("budget#") else {entry.home}
     )
+
+
+def forfeiting(entry: Entry, closed: Set[str]) -> Entry:
+    """The entry without postings on accounts of others that were closed meanwhile: those points are forfeited."""
+    if not closed:
+        return entry
+    gone = {of_viewer(viewer) for viewer in closed}
+    postings = (Posting(account=FORFEITED, points=one.points) if one.account in gone else one for one in entry.postings)
+    return entry.model_copy(update={"postings": tuple(postings)})
 
 
 def next_due(account: Account) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from unicodedata import normalize
 
 from aftershow.model.ids import digest
 from aftershow.model.ledger import POINTS, Budget, Code, Entry, Shard, of_shard
@@ -196,4 +197,5 @@ def _read(items: dict[Key, Item]) -> dict[int, Shard]:
 
 
 def _hash(code: str) -> str:
-    return digest("code", code.strip().upper(), size=15)
+    # Full-width letters too: that is how some keyboards write them.
+    return digest("code", normalize("NFKC", code).strip().upper(), size=15)

@@ -28,7 +28,8 @@ T = TypeVar("T")
 # Of one statement page.
 MAX_STATEMENT_ENTRIES = 100
 # The place in the index, then the viewer under whom it stands.
-_CURSOR = re.compile(r"\d{15}#\d{10}\|[!-~]{1,128}")
+CURSOR = r"[0-9]{15}#[0-9]{10}\|[!-~]{1,128}"
+MAX_CURSOR_CHARACTERS = 15 + 1 + 10 + 1 + 128
 # In one commit, beside the accounts of a person.
 MAX_DUE_ENTRIES = 60
 
@@ -125,6 +126,8 @@ def post(
         # A person was parted since points of this account were set aside: they go back to where they came from.
         items = {**items, **ports.store.get_many(map(keys.ledger_account, others))}
         after |= {name: _account(items, name) for name in others}
+        closed = {name for name in others if after[name].closed_at is not None}
+        entries = [rules.forfeiting(entry, closed) for entry in entries]
     changed: set[str] = set()
     listed: list[Put] = []
     for entry in entries:
@@ -184,7 +187,7 @@ def statement(ports: Ports, viewer: str, cursor: str | None = None, limit: int =
     A cursor is the place of the last entry seen, so entries posted since then change no later page. Raises ValueError
     for a limit that is not 1 to MAX_STATEMENT_ENTRIES, and for a cursor that no page ended with.
     """
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
+    if cursor is not None and not re.fullmatch(CURSOR, cursor):
         raise ValueError("a cursor is what the page before ended with")
     if not 1 <= limit <= MAX_STATEMENT_ENTRIES:
         raise ValueError(f"a page has 1 to {MAX_STATEMENT_ENTRIES} entries")

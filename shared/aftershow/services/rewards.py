@@ -39,9 +39,6 @@ ANSWERS_KEPT = DAY
 RETRY_AFTER_SECONDS = 2
 DEFAULT_PAGE = 20
 
-MAX_CURSOR_CHARACTERS = 128
-_CURSOR = re.compile(rf"[0-9a-z#|.:-]{{1,{MAX_CURSOR_CHARACTERS}}}")
-
 _STATUS: dict[Reason, HTTPStatus] = {
     "bad_amount": HTTPStatus.UNPROCESSABLE_ENTITY,
     "bad_name": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -174,7 +171,7 @@ def _balance(_request: Request, viewer: str, ports: Ports) -> tuple[HTTPStatus, 
 def _statement(request: Request, viewer: str, ports: Ports) -> tuple[HTTPStatus, BaseModel]:
     limit = _whole(request.query.get("limit", str(DEFAULT_PAGE)), "limit", wire.MAX_PAGE)
     cursor = request.query.get("cursor")
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
+    if cursor is not None and not re.fullmatch(ledger.CURSOR, cursor):
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", 'cursor is the "next" of an earlier page')
     page = ledger.statement(ports, viewer, cursor, limit)
     lines = tuple(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from aftershow.model.ids import body_hash
 from aftershow.model.instants import MINUTE
 from aftershow.model.ledger import Account, Aside, Entry, set_aside
 from aftershow.ports.ports import Ports
@@ -97,9 +98,11 @@ def transfer(ports: Ports, giver: str, taker: str, name: str, points: int, note:
         giving, taking = spender(ports, giver, keys), spender(ports, taker, keys)
         posted = giving.entry(keys[0])
         if posted is not None:
-            wanted = posted.model_copy(update={"hash": spending.transfer_hash(name, points, note, author)})
-            same = taking.entry(keys[1]) is not None
-            return known(ports, posted, wanted) or (posted if same else Refusal("key_reused"))
+            hashed = spending.transfer_hash(name, points, note, author)
+            if taking.entry(keys[1]) is None:
+                # It went to somebody else.
+                hashed = body_hash(hashed, taking.viewer)
+            return known(ports, posted, posted.model_copy(update={"hash": hashed})) or posted
         if giving.closed or taking.closed:
             return Refusal("closed")
         decided = spending.transfer(giving.accounts, taking.accounts, name, points, _now(ports, giving), note, author)
