@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,7 +11,7 @@ from aftershow.model.instants import DAY, HOUR, MINUTE, SECOND
 from aftershow.model.launches import WHOLE
 from aftershow.model.playbooks import Playbook
 from aftershow.ports import keys
-from aftershow.ports.store import Put
+from aftershow.ports.store import Check, Key, Put, Store, Version
 from aftershow.rules.launching import NotApproved
 from aftershow.services import launching, scheduling
 from aftershow.services.launching import Signature
@@ -171,3 +172,22 @@ def test_two_decisions_of_one_millisecond_are_both_kept() -> None:
     for _ in range(3):
         launching.stop(shop.host.store, HOT, Signature("the owner", OPENS, "a test"))
     assert [one.at for one in launching.decisions(shop.host.store)] == [OPENS, OPENS + 1, OPENS + 2]
+
+
+class Meanwhile(Store):
+    """A store on which somebody else is the first to write."""
+
+    def commit(self, puts: Sequence[Put], checks: Sequence[Check] = ()) -> dict[Key, Version]:
+        """Behind a stop by another."""
+        launching.stop(Store(self.backend, self.new_id), HOT, Signature("the other", OPENS, "a test"))
+        return super().commit(puts, checks)
+
+
+def test_a_stop_is_not_lifted_by_an_approval_that_did_not_see_it() -> None:
+    shop = Shop(OPENS, approved=False)
+    store = Meanwhile(shop.host.store.backend, shop.host.store.new_id)
+    with pytest.raises(NotApproved, match="stopped by the other"):
+        launching.approve(store, HOT, WHOLE, Signature("mei", OPENS, "a test"))
+    assert launching.launches(shop.host.store)[HOT].stop is not None
+    shop.approves(HOT)
+    assert launching.launches(shop.host.store)[HOT].stop is None

@@ -162,6 +162,13 @@ def test_objects_are_read_with_their_numbers_as_written(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("giant", ["x" * 300_000, "x" * MAX_LINE_CHARACTERS])
+@pytest.mark.parametrize("before", ["", '1,"never closed\n'])
+def test_a_giant_line_costs_no_row_after_it(tmp_path: Path, before: str, giant: str) -> None:
+    table = opened(tmp_path, f"id,name\n{before}{giant}\n3,three\n4,four\n".encode())
+    assert [row for row in rows(table) if isinstance(row, list)] == [["3", "three"], ["4", "four"]]
+
+
 def test_half_an_emoji_and_a_deep_nest_cost_no_more_than_their_row(tmp_path: Path) -> None:
     deep = '{"a":' * 980 + "1" + "}" * 980
     table = opened(tmp_path, b'{"id": "1", "name": "\\ud83d"}\n' + deep.encode() + b'\n{"id": "2"}')

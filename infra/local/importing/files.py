@@ -239,14 +239,17 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._text.readline(MAX_LINE_CHARACTERS + 1)
+        is_again = bool(self._again)
+        line = self._again.popleft() if is_again else self._text.readline(MAX_LINE_CHARACTERS + 1)
         if not line:
             raise StopIteration
         self.number += 1
         self.record.append(line)
         if len(line) > MAX_LINE_CHARACTERS:
-            while (rest := self._text.readline(MAX_LINE_CHARACTERS)) and not rest.endswith(("\n", "\r")):
-                pass
+            # Of one that was given back the rest is skipped already.
+            rest = "" if is_again else line
+            while rest and not rest.endswith(("\n", "\r")):
+                rest = self._text.readline(MAX_LINE_CHARACTERS)
             raise csv.Error(f"longer than {MAX_LINE_CHARACTERS:,} characters")
         return line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aftershow.model.launches import Launch, LaunchDecision
+from aftershow.model.launches import Launch, LaunchDecision, Stop
 from aftershow.model.playbooks import Playbook
 from aftershow.ports import keys
 from aftershow.ports.store import Conflict, Put, Range, Store
@@ -41,8 +41,8 @@ class WorstCase:
 def approve(
     store: Store, playbook_id: str, share: int, signed: Signature, worst: WorstCase | None = None
 ) -> LaunchDecision:
-    """Approve a playbook as it stands in the catalog; functions know it within 5 s. Raises launching.NotApproved,
-    NoSuchPlaybook, Conflict."""
+    """Approve a playbook as it stands in the catalog; functions know it within 5 s. It lifts the stop that stands, but
+    none that comes at the same moment. Raises launching.NotApproved, NoSuchPlaybook, Conflict."""
     playbook = _playbook(store, playbook_id)
     launch = launching.approved(playbook, signed.by, share, signed.at)
     approval = launch.approval
@@ -51,7 +51,16 @@ def approve(
         version=playbook.version, content=approval.content if approval else None, share=share,
         people=worst.people if worst else None, messages=worst.messages if worst else None,
     )  # fmt: skip
-    return _decided(store, lambda _: launch, decision)
+    seen: list[Stop | None] = []
+
+    def decide(before: Launch | None) -> Launch:
+        stands = before.stop if before is not None else None
+        seen.append(stands)
+        if stands is not None and stands != seen[0]:
+            raise launching.NotApproved(f"{playbook_id} was stopped by {stands.by} at this moment: ask them first")
+        return launch
+
+    return _decided(store, decide, decision)
 
 
 def stop(store: Store, playbook_id: str, signed: Signature) -> LaunchDecision:
