@@ -197,9 +197,12 @@ def build(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
-    """Run the tests that take minutes at most. Further arguments go to pytest: aftershow test -k claims."""
+    """Run the tests that take minutes at most, on all cores. Further arguments go to pytest: aftershow test -k claims.
+
+    In one process, for a debugger: aftershow test -n 0.
+    """
     marks = "not slow and not benchmark and not deployed and not browser"
-    command = [sys.executable, "-m", "pytest", "-q", "-m", marks, *context.args]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal", "-m", marks, *context.args]
     raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)  # noqa: S603 (our own words)
 
 

@@ -37,7 +37,7 @@ def test_ids_are_short_plain_and_the_same_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    "nobody", [*NOBODY, "NULL", "Undefined", " ", "0 ", "x" * 257, "a\nb", "\u200b", "\ud800", "\0"]
+    "nobody", [*sorted(NOBODY), "NULL", "Undefined", " ", "0 ", "x" * 257, "a\nb", "\u200b", "\ud800", "\0"]
 )
 def test_nobody(nobody: str) -> None:
     assert not is_usable_identity(nobody)
