@@ -162,6 +162,14 @@ def test_objects_are_read_with_their_numbers_as_written(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["utf-9", "rot13", "base64", "idna", "undefined"])
+def test_what_makes_no_text_is_no_encoding(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"id,name\n1,one\n")
+    with pytest.raises(Unreadable, match="there is no encoding"):
+        look(file, name)
+
+
 @pytest.mark.parametrize("giant", ["x" * 300_000, "x" * MAX_LINE_CHARACTERS])
 @pytest.mark.parametrize("before", ["", '1,"never closed\n'])
 def test_a_giant_line_costs_no_row_after_it(tmp_path: Path, before: str, giant: str) -> None:

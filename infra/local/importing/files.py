@@ -93,8 +93,9 @@ def look(path: Path, encoding: str | None = None) -> Look:
         (encoding, "as you said") if encoding else _encoding(path, head, whole_is_utf8=_fed(utf8, b"") is not None)
     )
     try:
-        codecs.lookup(found)
-    except LookupError:
+        # Of those that Python knows some make no text of bytes (base64), or none of a file (idna).
+        b"a,b\n".decode(found, "surrogateescape")
+    except (LookupError, UnicodeError):
         raise Unreadable(f"there is no encoding {found}: utf-8, utf-16, gb18030, cp1252 ... are known") from None
     is_json = head.decode(found, "ignore").lstrip("\ufeff \t\r\n").startswith("{")
     return Look(hashed.hexdigest(), size, lines, found, why, is_json)
