@@ -258,6 +258,27 @@ def test_an_order_that_turns_out_to_be_somebody_elses(world: LedgerWorld) -> Non
     assert (back.corrects, back.reason) == ("order:o:earn", "order belongs to somebody else")
 
 
+def moves(world: LedgerWorld, name: str, to: str) -> None:
+    order = world.order(name)
+    former = {name for name in (*order.former, order.viewer) if name is not None} - {to}
+    world.put_order(order.model_copy(update={"viewer": to, "former": tuple(sorted(former))}))
+    world.award_order(name)
+
+
+def test_an_order_that_comes_back_is_paid_again(world: LedgerWorld) -> None:
+    orders_and_awards(world, "o", "ann", 50_00)
+    for to, other in (("bob", "ann"), ("ann", "bob"), ("bob", "ann"), ("ann", "bob")):
+        moves(world, "o", to)
+        assert [ledger.balance(world.ports, viewer).balance for viewer in (to, other)] == [50, 0]
+
+
+def test_an_order_that_moves_away_from_a_closed_account_leaves_what_was_forfeited(world: LedgerWorld) -> None:
+    orders_and_awards(world, "o", "ann", 50_00)
+    spending.close(world.ports, "ann")
+    moves(world, "o", "bob")
+    assert ledger.balance(world.ports, "bob").balance == 50
+
+
 def test_a_statement_has_every_entry_once_page_by_page(world: LedgerWorld) -> None:
     for number in range(7):
         gives(world, "ann", number + 1, f"gift {number}")

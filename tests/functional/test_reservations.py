@@ -76,6 +76,15 @@ def test_points_that_come_back_to_a_closed_account_are_forfeited(world: LedgerWo
     assert world.recount().system["system:forfeited"] == 100
 
 
+def test_a_recount_knows_where_points_of_an_overdue_reservation_belong(world: LedgerWorld) -> None:
+    world.merge("ann", "bob")
+    spending.reserve(world.ports, "ann", "r", 150)
+    world.now += HOUR
+    told = world.recount()
+    assert told.disagreements == []
+    assert (told.liability.available, told.liability.reserved) == (200, 0)
+
+
 def test_a_transfer_again_to_somebody_else_is_refused_and_kept(world: LedgerWorld) -> None:
     first = spending.transfer(world.ports, "ann", "bob", "t", 5, "a gift", "dee")
     assert spending.transfer(world.ports, "ann", "cai", "t", 5, "a gift", "dee") == Refusal("key_reused")

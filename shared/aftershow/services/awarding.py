@@ -61,12 +61,12 @@ def _post_next(ports: Ports, key: Key) -> bool:
 
 def _post_for(ports: Ports, about: Item, order: Order, viewer: str) -> bool:
     terms, named = points.Terms.of(ports.settings), points.entry_keys(order)
-    found = _find(ports, viewer, named)
+    again = points.again_keys(order)
+    found = _find(ports, viewer, [*named, again[0]])
+    if again[0] in found.posted:
+        # What no single word says is rare, and numbered: only now is it worth reading whether there is more.
+        found = _find(ports, viewer, [*named, *again])
     lacks = points.missing(order, found.posted, found.account, terms, ports.now())
-    if lacks.entry is not None and lacks.entry.key not in named:
-        # No single word says this, which is rare: only now is it worth reading whether it stands already.
-        found = _find(ports, viewer, [*named, *points.again_keys(order)])
-        lacks = points.missing(order, found.posted, found.account, terms, ports.now())
     if lacks.contradicted is not None:
         keep_refused(ports, lacks.contradicted)
     if lacks.entry is not None and lacks.entry.issued < 0 and found.due and not found.closed:

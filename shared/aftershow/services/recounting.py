@@ -232,15 +232,14 @@ def _orders_agree(
         if entry.order is not None:
             given[entry.order][entry.home] += entry.issued
     by_name = {order.order: order for order in orders}
+    # Their points are forfeited, whatever becomes of the order.
+    closed = {viewer for viewer, account in accounts.items() if account.closed_at is not None}
     for name in sorted(given.keys() - by_name.keys()):
         told.disagree(f"order {name}", "order", "in the orders table, since entries name it", "none")
     for name, order in sorted(by_name.items()):
         if order.hash is None or why_no_points(order, shop_currency):
             continue
-        account = accounts.get(order.viewer or "")
-        if account is not None and account.closed_at is not None:
-            continue
-        for viewer in sorted({*given[name], order.viewer or ""}):
+        for viewer in sorted({*given[name], order.viewer or ""} - closed):
             should_be = worth(order) if viewer == order.viewer else 0
             told.disagree(f"order {name}", f"points of {viewer}", should_be, given[name][viewer])
 
@@ -252,7 +251,9 @@ def _figures(told: Recount, books: _Books, accounts: Iterable[Account], now: int
             for (unit, _, _), points in lots.items():
                 told.handed_out[unit] = told.handed_out.get(unit, 0) + points
     listed: Sequence[Account] = list(accounts)
-    each = [account_rules.standing([account], now) for account in listed]
+    # All at once: what one account has set aside may be another's, and goes back there.
+    later, _ = account_rules.caught_up(listed, now)
+    each = [account_rules.standing([account], now) for account in later]
     posted = sum(account.expired for account in listed)
     told.liability = Liability(
         at=now,
