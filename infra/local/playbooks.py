@@ -203,12 +203,14 @@ def stop(
         signed = Signature(by or getuser(), shop.signed_at(), shop.via)
         known = {one.playbook.id: one.playbook for one in launching.playbooks(store)}
         names = [playbook] if playbook is not None else sorted(known)
-        for each in names:
-            launching.stop(store, each, signed)
-        typer.echo(f"stopped in {shop.name}: {', '.join(names) or 'nothing is there'}; it holds within 5 s")
+        left = launching.stop_each(store, names, signed)
+        names = [each for each in names if each not in left]
+        typer.echo(f"stopped in {shop.name}: {', '.join(names) or 'nothing'}; it holds within 5 s")
         deadlines = [known[each].deadline for each in names if each in known]
         shows = shop.look_again(shop.ports.now() - max(deadlines, default=0))
     typer.echo(f"open reminders of {shows} shows are swept; others when they fall due")
+    if left:
+        refuse(f"NOT stopped, others decide on them at this moment: {', '.join(left)}. Again!", FOUND_SOMETHING_WRONG)
 
 
 def standing(one: Launched, launch: Launch | None, zone: str) -> str:

@@ -547,6 +547,7 @@ def test_what_is_asked_wrongly_is_refused(desk: Desk) -> None:
         ("members", file, "--encoding", "klingon"), ("members", file, "--format", "pinpoint-events"),
         ("orders", file, "--format", "pinpoint-endpoints"),
         ("members", file, "--url", "http://shop.example", "--write-key", "k"),
+        ("members", file, "--url", "https://k@shop.example", "--write-key", "k"),
     ):  # fmt: skip
         code, out, err = command(desk, *arguments)
         assert (code, bool(err)) == (2, True), (arguments, out, err)

@@ -11,7 +11,7 @@ from aftershow.model.instants import DAY, HOUR, MINUTE, SECOND
 from aftershow.model.launches import WHOLE
 from aftershow.model.playbooks import Playbook
 from aftershow.ports import keys
-from aftershow.ports.store import Check, Key, Put, Store, Version
+from aftershow.ports.store import Check, Conflict, Key, Put, Store, Version
 from aftershow.rules.launching import NotApproved
 from aftershow.services import launching, scheduling
 from aftershow.services.launching import Signature
@@ -191,3 +191,22 @@ def test_a_stop_is_not_lifted_by_an_approval_that_did_not_see_it() -> None:
     assert launching.launches(shop.host.store)[HOT].stop is not None
     shop.approves(HOT)
     assert launching.launches(shop.host.store)[HOT].stop is None
+
+
+class Contested(Store):
+    """A store on which others always write the launch of one playbook first."""
+
+    def commit(self, puts: Sequence[Put], checks: Sequence[Check] = ()) -> dict[Key, Version]:
+        """Not of this playbook."""
+        if keys.launch("considering-replay") in [put.key for put in puts]:
+            raise Conflict
+        return super().commit(puts, checks)
+
+
+def test_a_playbook_that_others_decide_on_holds_up_no_stop_of_the_rest() -> None:
+    shop = Shop(OPENS)
+    store = Contested(shop.host.store.backend, shop.host.store.new_id)
+    names = [one.playbook.id for one in launching.playbooks(store)]
+    assert launching.stop_each(store, names, Signature("mei", OPENS, "a test")) == ["considering-replay"]
+    working = [one.playbook.id for one in launching.playbooks(store) if one.off is None]
+    assert working == ["considering-replay"]

@@ -236,6 +236,8 @@ def _checked(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise runs.CannotRun(f"{url} is no address of a shop: https://...")
+    if parts.username is not None:
+        raise runs.CannotRun("an address holds no key: give it by --write-key or AFTERSHOW_WRITE_KEY")
     if parts.scheme == "http" and not _is_here(parts.hostname):
         raise runs.CannotRun("personal data goes over https only, except to this machine")
     return url.rstrip("/")

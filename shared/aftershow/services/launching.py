@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aftershow.model.launches import Launch, LaunchDecision, Stop
@@ -69,6 +69,18 @@ def stop(store: Store, playbook_id: str, signed: Signature) -> LaunchDecision:
     _playbook(store, playbook_id)
     decision = LaunchDecision(what="stopped", playbook=playbook_id, by=signed.by.strip(), at=signed.at, via=signed.via)
     return _decided(store, lambda before: launching.stopped(playbook_id, before, signed.by, signed.at), decision)
+
+
+def stop_each(store: Store, playbook_ids: Iterable[str], signed: Signature) -> list[str]:
+    """Push the stop button of several; one that others decide on at this moment holds up none. Returns those that are
+    not stopped. Raises NoSuchPlaybook."""
+    left = []
+    for each in playbook_ids:
+        try:
+            stop(store, each, signed)
+        except Conflict:
+            left.append(each)
+    return left
 
 
 def playbooks(store: Store) -> list[launching.Launched]:
