@@ -9,6 +9,7 @@ import pytest
 
 from aftershow.model.instants import HOUR
 from aftershow.model.settings import Settings
+from aftershow.ports.ports import Ports
 from aftershow.ports.store import Backend, Check, IndexPage, Item, Key, Page, Put, Range, Store
 from aftershow.rules.spending import Refusal
 from aftershow.services import budgets, ledger, spending
@@ -74,6 +75,23 @@ def test_points_that_come_back_to_a_closed_account_are_forfeited(world: LedgerWo
     assert state(spending.release(world.ports, "ann", "r")) == "released"
     assert [ledger.balance(world.ports, viewer).balance for viewer in ("ann", "bob")] == [100, 0]
     assert world.recount().system["system:forfeited"] == 100
+
+
+def test_a_transfer_under_an_id_that_another_giver_used_is_refused_and_kept(world: LedgerWorld) -> None:
+    assert not isinstance(spending.transfer(world.ports, "ann", "cai", "t", 5, "a gift", "dee"), Refusal)
+    assert spending.transfer(world.ports, "bob", "cai", "t", 5, "a gift", "dee") == Refusal("key_reused")
+    assert world.recount().refused == [("cai", "transfer:t:receive")]
+    assert ledger.balance(world.ports, "bob").available == 100
+
+
+def test_a_transfer_that_is_made_while_it_is_asked_for_again_is_one(world: LedgerWorld) -> None:
+    def transfer(ports: Ports) -> object:
+        return spending.transfer(ports, "ann", "cai", "t", 5, "a gift", "dee")
+
+    backend = Overtaken(world.backend, lambda: transfer(world.ports))
+    answer = transfer(replace(world.ports, store=Store(backend, world.ports.new_id)))
+    assert answer == transfer(world.ports)
+    assert [ledger.balance(world.ports, viewer).available for viewer in ("ann", "cai")] == [95, 5]
 
 
 def test_a_recount_knows_where_points_of_an_overdue_reservation_belong(world: LedgerWorld) -> None:

@@ -96,13 +96,18 @@ def transfer(ports: Ports, giver: str, taker: str, name: str, points: int, note:
 
     def attempt() -> Entry | Refusal:
         giving, taking = spender(ports, giver, keys), spender(ports, taker, keys)
+        received = taking.entry(keys[1])
+        if received is not None and giving.entry(keys[0]) is None:
+            # It came from somebody else, unless it was made between the two reads.
+            giving = spender(ports, giver, keys)
         posted = giving.entry(keys[0])
-        if posted is not None:
+        stands = posted or received
+        if stands is not None:
             hashed = spending.transfer_hash(name, points, note, author)
-            if taking.entry(keys[1]) is None:
-                # It went to somebody else.
-                hashed = body_hash(hashed, taking.viewer)
-            return known(ports, posted, posted.model_copy(update={"hash": hashed})) or posted
+            if posted is None or received is None:
+                # It went to somebody else, or came from there.
+                hashed = body_hash(hashed, giving.viewer, taking.viewer)
+            return known(ports, stands, stands.model_copy(update={"hash": hashed})) or stands
         if giving.closed or taking.closed:
             return Refusal("closed")
         decided = spending.transfer(giving.accounts, taking.accounts, name, points, _now(ports, giving), note, author)
