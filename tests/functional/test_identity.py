@@ -179,3 +179,37 @@ def test_any_order_and_repetition_of_a_history_ends_in_the_same_people(seed: int
     shuffled = [*HISTORY, *chance.sample(HISTORY, len(HISTORY) // 2)]
     chance.shuffle(shuffled)
     assert end_of(shuffled) == expected
+
+
+def anything(chance: random.Random) -> Said:
+    """Something that somebody may say, at one of a few moments, as one of a few users and browsers."""
+    moment = OPENS + chance.randrange(20) * MINUTE
+    who = {"userId": chance.choice("abc")} if chance.random() < 0.7 else {}
+    if not who or chance.random() < 0.5:
+        who["anonymousId"] = chance.choice(["phone-1", "tablet"])
+    words = {
+        "purpose": "marketing",
+        "channel": chance.choice(["all", "email"]),
+        "state": chance.choice(["granted", "withdrawn"]),
+        "source": chance.choice(["sign-up", "import: crm", "unsubscribe link"]),
+    }
+    return chance.choice(
+        [
+            says(moment, **who, traits={"email": chance.choice(["mei@example.com", "lan@example.com"])}),
+            says(moment, **who, traits={"phone": chance.choice(["13902017788", "13902017799"])}),
+            says(moment, "track", **who, event="Message Consent Updated", properties=words),
+            says(moment, "track", **who, event="Live Unfollowed", properties={"host_id": "h"}),
+            says(moment, "track", **who, event="Live Followed", properties={"host_id": "h"}),
+            says(moment, "alias", userId=chance.choice("abc"), previousId=chance.choice(["a", "b", "tablet"])),
+            orders(moment, chance.choice(["o1", "o2"]), **who),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 40))])
+def test_any_history_ends_in_the_same_people_in_any_order(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 (a repeatable history)
+    history = [anything(chance) for _ in range(chance.randrange(5, 16))]
+    shuffled = [*history, *chance.sample(history, len(history) // 2)]
+    chance.shuffle(shuffled)
+    assert end_of(shuffled) == end_of(history)
