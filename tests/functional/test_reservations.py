@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from aftershow.model.instants import HOUR
+from aftershow.model.instants import DAY, HOUR
 from aftershow.model.settings import Settings
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Backend, Check, IndexPage, Item, Key, Page, Put, Range, Store
@@ -161,3 +161,19 @@ def test_down_to_zero_counts_what_is_set_aside(end: str, balance: int, forgiven:
         assert ledger.balance(world.ports, "ann").balance == balance
         told = world.recount()
         assert (told.disagreements, -told.system["system:forgiven"]) == ([], forgiven)
+
+
+def test_down_to_zero_also_holds_when_one_order_after_the_other_is_refunded() -> None:
+    with embedded_world(Settings(shop_zone="UTC", return_window_days=0, refund_policy="zero")) as world:
+        for name in ("o", "p"):
+            world.places(name, "ann", 100_00)
+            world.award_order(name)
+            world.now += 40 * DAY
+        spending.reserve(world.ports, "ann", "r", 100)
+        spending.confirm(world.ports, "ann", "r")
+        for name, balance in (("o", 0), ("p", 0)):
+            world.refunds(name, f"all of {name}", 100_00)
+            world.award_order(name)
+            assert ledger.balance(world.ports, "ann").balance == balance
+        told = world.recount()
+        assert (told.disagreements, -told.system["system:forgiven"]) == ([], 100)

@@ -241,7 +241,7 @@ def _taken(account: Account, points: int, lot: tuple[int, int], policy: RefundPo
     from_lot = 0 if policy == "pending" and not pending else min(points, rest)
     from_expired = min(points - from_lot, ran_out)
     left = points - from_lot - from_expired
-    owed = left if policy == "negative" else min(left, _spare(account, from_lot)) if policy == "zero" else 0
+    owed = left if policy == "negative" else min(left, _spare(account) - from_lot) if policy == "zero" else 0
     mine = of_viewer(account.viewer)
     listed = (
         Posting(account=mine, points=-from_lot, available_at=available_at, expires_at=expires_at),
@@ -253,9 +253,10 @@ def _taken(account: Account, points: int, lot: tuple[int, int], policy: RefundPo
     return tuple(posting for posting in listed if posting.points)
 
 
-def _spare(account: Account, taken: int) -> int:
-    """What an account can give before it is below zero. What is set aside counts: it may come back."""
-    return max(account.balance - taken, 0)
+def _spare(account: Account) -> int:
+    """What an account can give before it is below zero. What is set aside counts: it may come back. A lot that gives
+    more (its points stood for what was owed) lets so much be of what is owed."""
+    return max(account.balance, 0)
 
 
 def unnamed(refund: UnnamedRefund, account: Account, terms: Terms, now: int) -> Entry:
