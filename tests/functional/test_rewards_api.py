@@ -171,7 +171,7 @@ def test_limits_have_words(till: Till) -> None:
     refused(till.does("reservations", b" " * (MAX_BODY_BYTES + 1)), 413, "too_large")
     refused(till.asks("statement?limit=0"), 422, "invalid")
     refused(till.asks("statement?limit=101"), 422, "invalid")
-    for cursor in ("%00", "abc", "1", "a|b", "000000000000000%230000000000", "%D9%A1" * 15 + "%230000000000%7Ca"):
+    for cursor in ("%00", "abc", "1", "a|b", "000000000000000-0000000000", "%D9%A1" * 15 + "-0000000000.a"):
         refused(till.asks(f"statement?cursor={cursor}"), 422, "invalid")
     refused(till.asks("quote"), 422, "invalid")
     refused(till.asks("quote?points=-1"), 422, "invalid")
@@ -188,7 +188,8 @@ def test_pages_of_a_statement_join_up(till: Till) -> None:
     pages: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
-        after = f"&cursor={cursor.replace('#', '%23').replace('|', '%7C')}" if cursor else ""
+        # As it was given: a cursor needs no escape.
+        after = f"&cursor={cursor}" if cursor else ""
         page = said(till.asks(f"statement?limit=2{after}"))
         pages += [line["id"] for line in page["lines"]]
         cursor = page["next"]

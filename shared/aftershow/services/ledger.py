@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 # Of one statement page.
 MAX_STATEMENT_ENTRIES = 100
-# The place in the index, then the viewer under whom it stands.
-CURSOR = r"[0-9]{15}#[0-9]{10}\|[!-~]{1,128}"
-MAX_CURSOR_CHARACTERS = 15 + 1 + 10 + 1 + 128
+# The place in the index, then the viewer under whom it stands; written so that it needs no escape in a URL.
+CURSOR = r"[0-9]{15}-[0-9]{10}\.[a-z0-9]{1,64}"
+MAX_CURSOR_CHARACTERS = 15 + 1 + 10 + 1 + 64
 # In one commit, beside the accounts of a person.
 MAX_DUE_ENTRIES = 60
 
@@ -193,7 +193,7 @@ def statement(ports: Ports, viewer: str, cursor: str | None = None, limit: int =
         raise ValueError(f"a page has 1 to {MAX_STATEMENT_ENTRIES} entries")
     found = leading_head(ports, viewer)
     people = found[0].people if found else (viewer,)
-    first, _, seen = (cursor or "").partition("|")
+    first, _, seen = (cursor or "").replace("-", "#").partition(".")
     rows: list[tuple[str, str, Key]] = []
     for one in people:
         # One more tells whether there is a next page; another is the last one of the page before.
@@ -203,7 +203,7 @@ def statement(ports: Ports, viewer: str, cursor: str | None = None, limit: int =
     page = later[:limit]
     items = ports.store.get_many(key for _, _, key in page)
     entries = tuple(Entry.read(items[key].body) for _, _, key in page if key in items)
-    return Statement(entries, "|".join(page[-1][:2]) if len(later) > limit else None)
+    return Statement(entries, ".".join(page[-1][:2]).replace("#", "-") if len(later) > limit else None)
 
 
 def _account(items: Mapping[Key, Item], viewer: str) -> Account:
