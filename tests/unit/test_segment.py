@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -324,6 +325,14 @@ def test_a_suppressed_address_needs_nobody(reason: str) -> None:
     assert event.meaning == AddressSuppressed("email", "gone@example.com", reason)  # type: ignore[arg-type]
     nameless = {"event": "Message Address Suppressed", "type": "track", "properties": said}
     assert judge("track", json.dumps(nameless).encode(), START).facts
+
+
+@pytest.mark.parametrize("reason", ["bounced", "complained", "opted_out"])
+def test_a_page_can_not_cut_a_stranger_off_for_good(reason: str) -> None:
+    said = {"channel": "email", "address": "lan@example.com", "reason": reason}
+    message = {"type": "track", "event": "Message Address Suppressed", "messageId": "m1", "properties": said}
+    event = read_event("track", json.dumps(message).encode(), {}, START, replace(SHOP, trusted=False))
+    assert event.meaning == AddressSuppressed("email", "lan@example.com", "opted_out")
 
 
 @pytest.mark.parametrize(

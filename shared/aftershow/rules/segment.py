@@ -445,7 +445,9 @@ def _suppressed(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
     reason: Suppression | None = next((one for one in get_args(Suppression) if one == said), None)
     if reason is None:
         raise Unreadable(f"a suppressed address needs a reason: {', '.join(get_args(Suppression))}")
-    return AddressSuppressed(channel, address, reason)
+    # Anybody can say as a page that a stranger's mailbox bounced. That stops marketing until the person agrees anew; it
+    # must not keep receipts from them, and nobody but a provider knows of a bounce.
+    return AddressSuppressed(channel, address, reason if stamp.shop.trusted else "opted_out")
 
 
 def _follow(state: Literal["followed", "unfollowed"]) -> Reader:
