@@ -162,6 +162,21 @@ def test_members_come_in_and_only_evidence_makes_them_sendable(desk: Desk) -> No
     assert not any(word in text for word in ("M2", "example.com", "138001", "梅", "谁"))
 
 
+def test_chinese_words_for_consent_are_understood(desk: Desk) -> None:
+    text = """会员编号,邮箱,手机号,营销授权,授权渠道,授权用途,授权时间,授权来源
+W1,a@example.com,,已同意,邮件,营销,2025-05-01 10:00,注册页
+W2,b@example.com,,授权,全部,,2025-05-01 10:00,注册页
+W3,c@example.com,,同意,邮件,服务,2025-05-01 10:00,注册页
+W4,d@example.com,,同意,邮件,其他,2025-05-01 10:00,注册页
+W5,e@example.com,,同意,传真,营销,2025-05-01 10:00,注册页
+W6,f@example.com,,撤回,邮箱,营销,2025-05-01 10:00,注册页
+"""
+    desk.brings("members", desk.writes("m.csv", text.encode("gb18030")))
+    users = [f"W{number}" for number in range(1, 7)]
+    assert [user for user in users if may_be_written(desk.head(user), "marketing", "email")] == ["W1", "W2"]
+    assert {state.state for state in desk.head("W6").consent["marketing:email"].values()} == {"withdrawn"}
+
+
 def test_the_same_file_twice_changes_nothing(desk: Desk) -> None:
     file = desk.writes("members.csv", MEMBERS)
     first = desk.brings("members", file)
@@ -515,7 +530,7 @@ def test_the_command_imports_and_tells(desk: Desk) -> None:
         ("user_id,email\n", "no row below"),
         ("foo,bar\n1,2\n", "the file has: foo, bar"),
         ("手机,手机号\n1,2\n", "leave a choice"),
-        ("user_id,user_id\n1,2\n", "choice"),
+        ("user_id,user_id\n1,2\n", "occurs twice, as columns 1 and 2: rename"),
     ],
 )
 def test_a_file_that_cant_be_used_is_refused_before_anything_is_made(desk: Desk, content: str, word: str) -> None:
@@ -538,6 +553,36 @@ def test_a_choice_is_made_by_a_person(desk: Desk) -> None:
     code, out, err = command(desk, "members", str(file), "--map", str(mapping))
     assert (code, "手机号" in out) == (0, True), err
     assert (desk.head("M1").trait("phone") or "").endswith("13900139002")
+
+
+def test_a_zone_is_one_and_does_not_vanish_beside_a_saved_mapping(desk: Desk) -> None:
+    file = desk.writes("m.csv", "user_id\nM1\n")
+    for _ in range(2):
+        code, out, err = command(desk, "members", str(file), "--zone", "Mars")
+        assert (code, "Mars is no time zone" in err, err.count("\n")) == (2, True, 1), (out, err)
+        command(desk, "members", str(file))
+    code, out, _ = command(desk, "members", str(file), "--zone", "Europe/Berlin", "--dry-run")
+    assert (code, "--zone Europe/Berlin is not used" in out) == (0, True), out
+
+
+@pytest.mark.parametrize(
+    ("header", "hinted"),
+    [
+        ("user_id,opted,consent_at,consent_source", "consent, "),
+        ("user_id,marketing,via,consent_at", "consent_channel, "),
+        ("user_id,marketing,Channel,consent_at", ""),
+        ("user_id,newsletter,channel,consent_at", ""),
+        ("user_id,opt-in,channel,consent_at", ""),
+        ("user_id,email_consent,via,consent_at", ""),
+    ],
+)
+def test_evidence_without_a_consent_is_hinted_at(desk: Desk, header: str, hinted: str) -> None:
+    row = ",".join(["M1", "yes", "email", "2025-05-01"])
+    _, out, _ = command(desk, "members", str(desk.writes("m.csv", f"{header}\n{row}\n")), "--dry-run")
+    assert ("no column is known to say" in out) == bool(hinted), out
+    if hinted:
+        assert f"known to say {hinted}" in out
+        assert header.split(",")[1 if hinted == "consent, " else 2] in out.partition("columns in the mapping")[2]
 
 
 def test_what_is_asked_wrongly_is_refused(desk: Desk) -> None:

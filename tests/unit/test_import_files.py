@@ -274,9 +274,12 @@ def test_a_wrong_mapping_is_refused_with_a_word(tmp_path: Path, text: str, word:
 
 def test_a_header_that_is_there_twice_is_refused_where_it_is_used() -> None:
     headers = ["user_id", "note", "note", "email", "email"]
-    with pytest.raises(BadMapping, match=r"email.*4 and 5|email or email"):
+    with pytest.raises(BadMapping, match=r"email.*twice, as columns 4 and 5"):
         check(Columns(kind="members", columns={"user_id": "user_id", "email": "email"}, zone="UTC"), headers)
     check(Columns(kind="members", columns={"user_id": "user_id"}, zone="UTC"), headers)
+    for headers in (["user_id", "邮箱", "邮箱"], ["uid", "邮箱", "邮件", "邮箱"]):
+        with pytest.raises(BadMapping, match=r"'邮箱'.*twice, as columns 2 and"):
+            guess("members", headers, [], "UTC")
 
 
 @examples(100)

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from infra.local.importing.amounts import DecimalMark, amount, decimal_mark, quantity
 from infra.local.importing.moments import date_order, moment
-from infra.local.importing.values import Unusable, cleaned, email, identifier, phone, said, suppression
+from infra.local.importing.values import (
+    Unusable,
+    cleaned,
+    consent_channel,
+    consent_purpose,
+    email,
+    identifier,
+    phone,
+    said,
+    suppression,
+)
 from tests.unit.samples import examples
 
 ZONE = "Asia/Shanghai"
@@ -199,6 +209,34 @@ def test_words_for_yes_and_no() -> None:
     ]  # fmt: skip
     with pytest.raises(Unusable):
         suppression("maybe")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("email Mail E-Mail 邮件 邮箱 电子邮件", "email"),
+        ("SMS text 短信", "sms"),
+        ("push 推送", "push"),
+        ("WeChat 微信", "wechat"),
+        ("wecom 企业微信 企微", "wecom"),
+        ("all 全部", "all"),
+    ],
+)
+def test_words_for_channels(words: str, meant: str) -> None:
+    assert {consent_channel(word) for word in words.split()} == {meant}
+    with pytest.raises(Unusable):
+        consent_channel("fax")
+
+
+def test_words_for_consent() -> None:
+    assert consent_channel("WeChat Work") == "wecom"
+    assert all(said(word) for word in ("同意", "已同意", "是", "授权"))
+    assert [said(word) for word in ("拒绝", "不同意", "否", "退订", "撤回", "已撤回")] == [False] * 6
+    assert [consent_purpose(word) for word in ("营销", "Marketing", "服务", "service")] == ["marketing"] * 2 + [
+        "service"
+    ] * 2
+    with pytest.raises(Unusable):
+        consent_purpose("其他")
 
 
 def test_masked_addresses_reach_nobody() -> None:

@@ -32,7 +32,7 @@ from infra.local.command import (
 from infra.local.importing import running
 from infra.local.importing.fields import Kind
 from infra.local.importing.files import Unreadable
-from infra.local.importing.mapping import BadMapping
+from infra.local.importing.mapping import BadMapping, unsaid
 from infra.local.importing.report import Report
 from infra.local.importing.sending import LocalShop, NotSent, RemoteShop, Target
 
@@ -78,7 +78,7 @@ def import_file(
         str | None, typer.Option("--encoding", help="Where neither UTF-8, UTF-16 nor GB18030, such as cp1252.")
     ] = None,
     zone: Annotated[
-        str | None, typer.Option("--zone", help="Of moments without an offset, for a new mapping; else the shop's.")
+        str | None, typer.Option("--zone", help="Of moments without an offset; else the shop's. A saved mapping wins.")
     ] = None,
     refused: Annotated[
         Path | None, typer.Option("--refused", help="The report of rows that were not used; else beside the state.")
@@ -114,6 +114,10 @@ def import_file(
         plan = running.plan(plain, file, wanted, map_file, folder, zone or _zone(data, url), encoding)
     out = err() if json_file == "-" else console()
     _show(plan, out)
+    if zone and plan.columns.zone != zone:
+        _line(
+            out, f"  --zone {zone} is not used: zone {plan.columns.zone} of {plan.mapping_file} wins; change it there"
+        )
     report = Report(refused or folder / f"{file.stem}-{plan.look.digest[:8]}.refused.csv")
     with _refusing(), progress(f"Importing {kind.value}") as told:
         target = None if dry_run else _target(data, url, write_key or "", folder, plan, told)
@@ -178,6 +182,11 @@ def _show(plan: running.Plan, out: Console) -> None:
     unused = [header for header in plan.headers if header not in plan.columns.columns.values()]
     if unused:
         _line(out, f"  {'not read':24}    {', '.join(unused)}")
+    for field in unsaid(plan.columns):
+        which = ", ".join(unused) or "none is left"
+        word = " (or consent_channel: email, for all)" if field == "consent_channel" else ""
+        _line(out, f"  no column is known to say {field}, so no grant is taken. If one of these does, write it under")
+        _line(out, f"  columns in the mapping{word}: {which}")
     said = plan.columns.model_dump(exclude={"kind", "columns"}, exclude_defaults=True)
     _line(out, f"  {', '.join(f'{name}: {value}' for name, value in said.items())}")
     origin = "guessed, and saved in" if plan.guessed else "as written in"

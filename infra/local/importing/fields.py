@@ -6,7 +6,7 @@ cell says nothing. Moments: ISO 8601, or what `values.moment` reads, in the shop
 members     user_id, anonymous_id, same_as, email, phone, name, locale, zone, updated_at
             (same_as: another user id of the same person)
             wechat_openid, wechat_unionid, wecom_external_userid
-            consent, consent_channel, consent_at, consent_source, consent_wording
+            consent, consent_channel, consent_purpose, consent_at, consent_source, consent_wording
             {email,sms,push,wechat,wecom,service}_consent, and of each _at, _source, _wording
             unsubscribed, email_status, sms_status, status_at
 orders      order_id, user_id, anonymous_id, email, phone, ordered_at, total, currency, coupon, show_id, status
@@ -15,8 +15,9 @@ orders      order_id, user_id, anonymous_id, email, phone, ordered_at, total, cu
 products    product_id, name, price, currency, url, image_url, category, stock, updated_at
 shows       show_id, title, host_id, starts_at, ends_at, replay_url, updated_at
 
-Consent: `consent` is marketing on `consent_channel` (`all` or a channel's name); `service_consent` is service messages
-on all channels; states are granted and withdrawn, and words for them. A grant needs its time and its source.
+Consent: `consent` is marketing on `consent_channel` (`all`, a channel's name, or a word for it), unless
+`consent_purpose` says service; `service_consent` is service messages on all channels; states are granted and withdrawn,
+and words for them. A grant needs its time and its source.
 """
 
 from __future__ import annotations
@@ -82,9 +83,11 @@ _MEMBERS = (
     Field("wechat_openid", ("openid", "微信openid")),
     Field("wechat_unionid", ("unionid", "微信unionid")),
     Field("wecom_external_userid", ("external userid", "企微外部联系人id", "外部联系人id")),
-    Field("consent", ("marketing consent", "accepts marketing", "marketing opt in", "opt in", "营销授权", "授权状态",
+    Field("consent", ("marketing consent", "marketing", "accepts marketing", "marketing opt in", "opt in", "newsletter",
+                      "consent state", "consent status", "营销授权", "授权状态",
                       "是否授权", "同意营销", "是否同意营销", "是否订阅", "订阅状态")),
-    Field("consent_channel", ("consent channels", "授权渠道", "订阅渠道")),
+    Field("consent_channel", ("consent channels", "channel", "授权渠道", "订阅渠道", "渠道")),
+    Field("consent_purpose", ("purpose", "授权目的", "授权用途", "授权类型", "用途")),
     Field("consent_at", ("consent time", "consent date", "opt in time", "opt in date", "opted in at", "授权时间",
                          "同意时间", "订阅时间")),
     Field("consent_source", ("opt in source", "consent evidence", "授权来源", "同意来源", "订阅来源", "授权方式")),

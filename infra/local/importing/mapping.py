@@ -16,11 +16,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from aftershow.model.instants import is_zone
 from aftershow.model.money import UnknownCurrency, exponent
-from aftershow.rules.segment import CONSENT_CHANNELS
 from infra.local.importing.amounts import DecimalMark, decimal_mark
-from infra.local.importing.fields import CATALOGUE, ONE_OF, Kind, names_of, plain
+from infra.local.importing.fields import CATALOGUE, CONSENT_GROUPS, ONE_OF, Kind, names_of, plain
 from infra.local.importing.moments import DateOrder, date_order
-from infra.local.importing.values import cleaned
+from infra.local.importing.values import Unusable, cleaned, consent_channel
 
 _MOMENTS = ("ordered_at", "updated_at", "consent_at", "status_at", "refunded_at", "starts_at", "ends_at")
 _AMOUNTS = ("total", "price", "refunded")
@@ -58,9 +57,10 @@ def _currency(code: str) -> str:
 
 
 def _channel(name: str) -> str:
-    if name not in CONSENT_CHANNELS:
-        raise ValueError(f"is none of {', '.join(sorted(CONSENT_CHANNELS))}")
-    return name
+    try:
+        return consent_channel(name)
+    except Unusable as unusable:
+        raise ValueError(str(unusable)) from None
 
 
 Meaning = Literal["completed", "cancelled", "refunded", "unpaid"]
@@ -95,11 +95,14 @@ class Columns(BaseModel):
 
 
 def guess(kind: Kind, headers: Sequence[str], sample: Iterable[Sequence[str]], zone: str) -> Columns:
-    """A mapping from the headers, with what a sample of rows shows of dates and decimals. Raises Undecided."""
+    """A mapping from the headers, with what a sample of rows shows of dates and decimals. Raises Undecided,
+    BadMapping."""
     columns: dict[str, str] = {}
     choices: dict[str, list[str]] = {}
     for field in CATALOGUE[kind]:
         found = _candidates(headers, field.name, names_of(field))
+        for header in found:
+            _check_once(header, field.name, headers)
         if len(found) > 1:
             choices[field.name] = found
         elif found:
@@ -136,15 +139,34 @@ def check(mapping: Columns, headers: Sequence[str]) -> None:
             raise BadMapping(f"there is no field {field} of {mapping.kind}: {', '.join(known)}")
         if header not in headers:
             raise BadMapping(f"the file has no column {header!r} (for {field}); it has: {_listed(headers)}")
-        if headers.count(header) > 1:
-            places = [str(place) for place, each in enumerate(headers, 1) if each == header]
-            raise BadMapping(
-                f"the column {header!r} (for {field}) is there twice, as {' and '.join(places)}: rename one"
-            )
+        _check_once(header, field, headers)
     missing = [field.name for field in known.values() if field.required and field.name not in mapping.columns]
     missing += [" or ".join(group) for group in ONE_OF[mapping.kind] if not set(group) & set(mapping.columns)]
     if missing:
         raise BadMapping(f"no column is known to be {', '.join(missing)}; the file has: {_listed(headers)}")
+
+
+def _check_once(header: str, field: str, headers: Sequence[str]) -> None:
+    """Raise BadMapping where several columns have this header: none of them can be named."""
+    places = [str(place) for place, each in enumerate(headers, 1) if each == header]
+    if len(places) > 1:
+        often = "twice" if len(places) == 2 else f"{len(places)} times"  # noqa: PLR2004 (its own word)
+        raise BadMapping(
+            f"the header {header!r} (for {field}) occurs {often}, as columns {' and '.join(places)}: rename all but "
+            "the one that is meant in the file, and import again"
+        )
+
+
+def unsaid(mapping: Columns) -> list[str]:
+    """What of the consents no column says though others tell of their evidence: "consent", "consent_channel"."""
+    groups = [f"{group}_consent" for group in CONSENT_GROUPS]
+    evidence = [f"{name}_{what}" for name in ("consent", *groups) for what in ("at", "source", "wording")]
+    if any(group in mapping.columns for group in groups):
+        return []
+    if "consent" in mapping.columns:
+        is_said = mapping.consent_channel or "consent_channel" in mapping.columns
+        return [] if is_said else ["consent_channel"]
+    return ["consent"] if any(name in mapping.columns for name in (*evidence, "consent_channel")) else []
 
 
 def _listed(headers: Sequence[str]) -> str:

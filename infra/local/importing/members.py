@@ -12,11 +12,10 @@ from typing import Any
 
 from aftershow.model.instants import iso, parse_instant
 from aftershow.model.viewers import IMPORTED, Suppression
-from aftershow.rules.segment import CONSENT_CHANNELS
 from infra.local.importing.fields import CONSENT_GROUPS
 from infra.local.importing.mapping import Columns
 from infra.local.importing.rows import AHEAD, Cells, Message, Person, Taken, Times, message, person
-from infra.local.importing.values import Unusable, identifier, said, suppression
+from infra.local.importing.values import Unusable, consent_channel, consent_purpose, identifier, said, suppression
 
 _EXTERNAL = ("wechat_openid", "wechat_unionid", "wecom_external_userid")
 # Columns that may say no.
@@ -116,35 +115,40 @@ class _Scopes:
             state = self._cells.read(name, said)
             if state is None:
                 continue
-            channel = self._channel() if not group else "all" if group == "service" else group
-            purpose = "service" if group == "service" else "marketing"
-            statement = self._statement(name, purpose, channel, granted=state)
+            about = self._channel() if not group else "all" if group == "service" else group
+            aim = self._purpose() if not group else "service" if group == "service" else "marketing"
+            statement = self._statement(name, aim, about, granted=state)
             if statement is not None:
                 yield statement
 
     def _channel(self) -> str | None:
         """Of the plain column: what its row or the mapping says."""
-        channel = (self._cells.text("consent_channel") or self._columns.consent_channel or "").lower()
-        if channel and channel not in CONSENT_CHANNELS:
-            self._cells.note("left out", f"is none of {', '.join(sorted(CONSENT_CHANNELS))}", "consent_channel")
-            return None
-        return channel or None
+        if self._cells.text("consent_channel"):
+            return self._cells.read("consent_channel", consent_channel)
+        return self._columns.consent_channel
+
+    def _purpose(self) -> str | None:
+        """Of the plain column: marketing, unless its row says service; None where nobody understands what it says."""
+        return (
+            self._cells.read("consent_purpose", consent_purpose) if self._cells.text("consent_purpose") else "marketing"
+        )
 
     def _about(self, name: str, what: str) -> str:
         """What belongs to a column of consent: its own column, else the one for all."""
         return self._cells.text(f"{name}_{what}") or self._cells.text(f"consent_{what}")
 
-    def _statement(self, name: str, purpose: str, channel: str | None, *, granted: bool) -> Message | None:
+    def _statement(self, name: str, aim: str | None, about: str | None, *, granted: bool) -> Message | None:
         own = f"{name}_at" if self._cells.text(f"{name}_at") else "consent_at"
         at = self._cells.moment(own)
-        properties: dict[str, Any] = {"purpose": purpose, "channel": channel or "all"}
+        properties: dict[str, Any] = {"purpose": aim or "marketing", "channel": about or "all"}
         if not granted:
             return self._withdrawal(properties, own, at, self._about(name, "source"))
         source = self._about(name, "source") or self._columns.consent_source
-        if purpose == "service":
+        if aim == "service":
             # Service messages need no grant, and a file's would outrank nothing.
             return None
-        lacks = [what for what, there in (("time", at), ("source", source), ("channel", channel)) if not there]
+        parts = (("time", at), ("source", source), ("channel", about), ("purpose", aim))
+        lacks = [what for what, there in parts if not there]
         if lacks or at is None:
             self.why_not = f"the consent has no {' and no '.join(lacks)}: no grant without evidence"
             return None

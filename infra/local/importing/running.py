@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from aftershow.model.instants import DAY
+from aftershow.model.instants import DAY, is_zone
 from infra.local.importing import catalog, mapping, members, orders, pinpoint
 from infra.local.importing.fields import Kind
 from infra.local.importing.files import Look, Row, Table, Unreadable, look, read
@@ -73,6 +73,8 @@ class Outcome:
 def plan(kind: Kind, file: Path, wanted: Format | None, map_file: Path | None, folder: Path, zone: str,
          encoding: str | None = None) -> Plan:  # fmt: skip
     """Look at a file and understand its columns. Raises Unreadable, BadMapping, OSError."""
+    if not is_zone(zone):
+        raise BadMapping(f"{zone} is no time zone of the tz database, such as Asia/Shanghai")
     found = look(file, encoding)
     with read(file, found) as table:
         sample = [row.cells for row in islice(table.rows, _SAMPLE_ROWS) if not row.reason]
@@ -91,10 +93,8 @@ def plan(kind: Kind, file: Path, wanted: Format | None, map_file: Path | None, f
     try:
         columns = mapping.guess(kind, table.headers, sample, zone) if guessed else mapping.load(kept, kind, zone)
     except Undecided as undecided:
-        if len(set(table.headers)) == len(table.headers):
-            mapping.save(undecided.draft, kept, table.headers, file.name, undecided.choices)
-            raise BadMapping(f"{undecided}; make it in {kept}, and import again") from None
-        raise
+        mapping.save(undecided.draft, kept, table.headers, file.name, undecided.choices)
+        raise BadMapping(f"{undecided}; make it in {kept}, and import again") from None
     mapping.check(columns, table.headers)
     _check_digits(file, columns, table, sample)
     if guessed:

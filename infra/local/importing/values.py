@@ -11,6 +11,7 @@ import unicodedata
 
 from aftershow.model.ids import is_usable_identity
 from aftershow.model.viewers import Suppression
+from aftershow.rules.segment import CONSENT_CHANNELS
 
 MIN_PHONE_DIGITS = 5
 
@@ -90,11 +91,12 @@ def _words(text: str) -> frozenset[str]:
 
 _YES = _words(
     "yes,y,true,t,1,on,granted,subscribed,opted_in,opted in,opt-in,opt_in,optin,accepted,agreed,active,"
-    "是,有,√,✓,同意,已同意,授权,已授权,已订阅,订阅,允许"
+    "是,有,√,✓,同意,已同意,授权,已授权,同意授权,已订阅,订阅,允许"
 )
 _NO = _words(
     "no,n,false,f,0,off,withdrawn,unsubscribed,opted_out,opted out,opt-out,opt_out,optout,declined,refused,revoked,"
-    "否,×,不同意,拒绝,已拒绝,未授权,未订阅,取消授权,已取消,退订,已退订,拒收,不允许"
+    "否,×,不同意,拒绝,已拒绝,拒绝授权,未授权,不授权,未订阅,取消授权,已取消,撤回,已撤回,撤销,已撤销,退订,已退订,拒收,"
+    "不允许"
 )
 # Nobody asked: neither a grant nor a withdrawal.
 _SILENCE = _words("unknown,never,pending,none,null,not set,not_set,n/a,-,无,未知,未设置")
@@ -108,6 +110,41 @@ def said(cell: str) -> bool | None:
     if word in _YES or word in _NO:
         return word in _YES
     raise Unusable("says neither yes nor no")
+
+
+_CHANNELS = {
+    **{name: name for name in CONSENT_CHANNELS},
+    **dict.fromkeys(_words("e-mail,mail,邮件,邮箱,电子邮件,电子邮箱"), "email"),
+    **dict.fromkeys(_words("text,texts,text message,text messages,短信,手机短信"), "sms"),
+    **dict.fromkeys(_words("push notification,push notifications,app push,推送,app推送,消息推送"), "push"),
+    **dict.fromkeys(_words("we chat,weixin,微信"), "wechat"),
+    **dict.fromkeys(_words("wechat work,wework,企业微信,企微"), "wecom"),
+    **dict.fromkeys(_words("all channels,any,全部,所有,全部渠道,所有渠道"), "all"),
+}
+
+
+def consent_channel(cell: str) -> str:
+    """The channel that a consent is about, by its name or a word for it. Raises Unusable."""
+    word = unicodedata.normalize("NFKC", cell).strip().casefold()
+    if word not in _CHANNELS:
+        raise Unusable(f"is none of {', '.join(sorted(CONSENT_CHANNELS))}, and no word for one")
+    return _CHANNELS[word]
+
+
+_PURPOSES = {
+    **dict.fromkeys(
+        _words("marketing,promotion,promotions,promotional,advertising,营销,推广,促销,营销推广"), "marketing"
+    ),
+    **dict.fromkeys(_words("service,services,transactional,notification,notifications,服务,通知,服务通知"), "service"),
+}
+
+
+def consent_purpose(cell: str) -> str:
+    """What a consent is for: marketing or service. Raises Unusable."""
+    word = unicodedata.normalize("NFKC", cell).strip().casefold()
+    if word not in _PURPOSES:
+        raise Unusable("is no purpose that is known: marketing or service")
+    return _PURPOSES[word]
 
 
 _STATUSES: dict[str, Suppression | None] = {
