@@ -35,7 +35,7 @@ from infra.local.command import (
 from infra.local.desk import open_desk
 from infra.local.report import plain
 from infra.local.shops import open_shop
-from infra.local.words import moment
+from infra.local.words import moment, word
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -104,11 +104,12 @@ def statement(
     if json_file == "-":
         return
     console().print(Text(_standing_line(holder, now, zone, locale.value)))
+    console().print(Text(f"{word('times_in', locale.value)} {zone}", "dim"))
     table = Table(box=None, pad_edge=False, show_header=False)
     for entry in page.entries:
         # What only moves between spendable and set aside stands in brackets.
         amount = f"{entry.points:+,}" if entry.points else f"({abs(entry.sum(set_aside(entry.home))):,})"
-        table.add_row(moment(entry.posted_at, zone, locale.value), amount, plain(why(entry, locale.value)))
+        table.add_row(moment(entry.posted_at, zone, locale.value, now), amount, plain(why(entry, locale.value)))
     console().print(table)
     if page.cursor is not None:
         typer.echo(f"--after '{page.cursor}'", err=True)

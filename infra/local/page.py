@@ -160,7 +160,7 @@ def _more(count: int, locale: str) -> str:
 def _page_story(story: Story, locale: str) -> dict[str, Any]:
     lines = [
         {
-            "when": moment(line.at, story.zone, locale),
+            "when": moment(line.at, story.zone, locale, story.now),
             "what": words.happened(line, locale),
             "detail": words.detail(line, locale),
         }

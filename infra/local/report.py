@@ -17,6 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from aftershow.model.instants import parse_instant
 from infra.local import coverage_words, words
 from infra.local.summary import Count, ReminderRow, Story, Summary
 from infra.local.words import moment, money, phrase, share, word
@@ -54,7 +55,9 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
         identity.add_row(Text(plain(kind)), Text(plain(reason)))
     if identity.row_count:
         console.print(section(word("identity", locale), identity))
-    console.print(section(word("story", locale), _told(story, locale, most=MAX_EXPLAINED)))
+    console.print(section(word("can_be_written", locale), _reach(story, told, locale)))
+    heading = f"{word('story', locale)} ({word('times_in', locale)} {story.zone})"
+    console.print(section(heading, _told(story, locale, most=MAX_EXPLAINED)))
     alone = Table.grid(padding=(0, 2))
     for one in told["left_alone"]:
         about = " / ".join(part for part in (one["playbook"], one["about"]) if part)
@@ -77,6 +80,24 @@ def _identity(told: Mapping[str, Any], locale: str) -> Iterator[tuple[str, str]]
     for trait, viewers in told["not_joined"].items():
         others = ", ".join(viewer[:SHORT_CHARACTERS] for viewer in viewers)
         yield word(f"by_{trait}", locale), f"{word('not_joined', locale)} ({others})"
+
+
+def _reach(story: Story, told: Mapping[str, Any], locale: str) -> RenderableType:
+    """Per channel and purpose: yes, or everything that stands against it and since when."""
+    grid = Table.grid(padding=(0, 2))
+    for one in told["reachability"]:
+        reasons = [_against(each, story, locale) for each in one["against"]]
+        words_of = Text("; ".join(reasons) or word("yes", locale), "" if one["reachable"] else "yellow")
+        grid.add_row(Text(plain(word(one["channel"], locale))), Text(word(one["purpose"], locale)), words_of)
+    return grid
+
+
+def _against(told: Mapping[str, Any], story: Story, locale: str) -> str:
+    reason = word(told["reason"], locale)
+    if told["since"] is None:
+        return reason
+    since = moment(parse_instant(told["since"]), story.zone, locale, story.now)
+    return f"{reason} ({word('since', locale)} {since})"
 
 
 def plain(text: str) -> str:
@@ -205,7 +226,7 @@ def _told(story: Story, locale: str, most: int = STORY_LINES) -> RenderableType:
         if left_out > 0 and most // 2 <= index < most // 2 + left_out:
             continue
         what, detail = plain(words.happened(line, locale)), plain(words.detail(line, locale))
-        grid.add_row(moment(line.at, story.zone, locale), Text(what), Text(detail))
+        grid.add_row(moment(line.at, story.zone, locale, story.now), Text(what), Text(detail))
         if left_out > 0 and index == most // 2 - 1:
             grid.add_row("", Text(phrase("more_rows", left_out, locale), "dim"), "")
     return grid

@@ -44,7 +44,7 @@ def story(records: Records, human: Human) -> Story:
         *_of_ledger(records, human),
         *(line for row in records.reminders_of(human) for line in _of_reminder(row)),
     ]
-    return Story(human.viewer[:SHORT_ID], zone, tuple(sorted(lines, key=lambda line: line.at)))
+    return Story(human.viewer[:SHORT_ID], zone, tuple(sorted(lines, key=lambda line: line.at)), records.now)
 
 
 def because(engagement: Engagement) -> tuple[Because, ...]:

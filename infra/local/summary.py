@@ -93,11 +93,12 @@ class StoryLine:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One viewer's time line, oldest line first."""
+    """One viewer's time line, oldest line first. `now` is the state's clock: lines of its year need no year."""
 
     viewer: str
     zone: str
     lines: tuple[StoryLine, ...]
+    now: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from aftershow.rules.intent import score
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import EXPIRED, LeftAlone, address_of, attributed_show, choose_channel, plan
 from infra.local.books import entry_json, ledger, points_json
+from infra.local.reachability import Reach, reachability
 from infra.local.records import Human, Records
 from infra.local.report import STORY_LINES
 from infra.local.stories import SHORT_ID, because, planned_because, story
@@ -279,6 +280,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         "now": iso(records.now),
         "profile": {name: said.value for name, said in head.traits.items()} if head else {},
         "consent": _consent(human),
+        "reachability": [_reach(one) for one in reachability(records, human)],
         "follows": {host: said.value for host, said in head.follows.items()} if head else {},
         "identifiers": [{"kind": kind_of(name), "name": name} for name in head.identifiers] if head else [],
         "refused_merges": [
@@ -314,6 +316,17 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
 
 def _share(one: LeftAlone) -> dict[str, str]:
     return {"share": one.share} if one.share else {}
+
+
+def _reach(one: Reach) -> dict[str, object]:
+    return {
+        "channel": one.channel,
+        "purpose": one.purpose,
+        "reachable": one.reachable,
+        "against": [
+            {"reason": each.code, "since": iso(each.since) if each.since is not None else None} for each in one.against
+        ],
+    }
 
 
 def _consent(human: Human) -> list[dict[str, object]]:

@@ -109,6 +109,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "suppressed": ("address suppressed", "地址已停用"),
     "bounced": ("address bounced", "地址退信"),
     "complained": ("complained", "投诉垃圾邮件"),
+    "another_opted_out": ("another of their addresses opted out", "其另一地址已退订"),
+    "another_bounced": ("another of their addresses bounced", "其另一地址退信"),
+    "another_complained": ("another of their addresses complained", "其另一地址投诉垃圾邮件"),
     "erased": ("data erased", "资料已删除"),
     "capped": ("enough messages already", "已达频次上限"),
     "quiet": ("quiet hours", "免打扰时段"),
@@ -196,6 +199,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "non_orderers": ("Who did not order", "未下单的观众"),
     "messages": ("Messages sent", "已发出的信息"),
     "story": ("One viewer's story", "一位观众的故事"),
+    "can_be_written": ("Can they be written to", "能否触达"),
+    "since": ("since", "起始"),
+    "times_in": ("times of", "时间按"),
     "points": ("Points", "积分"),
     "events": ("Events", "事件"),
     "viewer": ("viewer", "观众"),
@@ -290,12 +296,14 @@ def _joined(code: str, reason: str, locale: str) -> str:
     return f"{word(code, locale)}{colon(locale)}{word(reason, locale)}"
 
 
-def moment(at: int, zone: str, locale: str) -> str:
-    """A moment on a wall clock of `zone`, to the minute."""
+def moment(at: int, zone: str, locale: str, now: int | None = None) -> str:
+    """A moment on a wall clock of `zone`, to the minute; with its year where that is not the year of `now`."""
     local = at_zone(at, zone)
-    day = f"{local.day} {_MONTHS[local.month - 1]}"
+    with_year = now is not None and local.year != at_zone(now, zone).year
     if locale == "zh-CN":
-        day = f"{local.month}月{local.day}日"
+        day = f"{local.year}年" * with_year + f"{local.month}月{local.day}日"
+    else:
+        day = f"{local.day} {_MONTHS[local.month - 1]}" + f" {local.year}" * with_year
     return f"{day} {local:%H:%M}"
 
 

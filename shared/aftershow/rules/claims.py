@@ -18,7 +18,7 @@ from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
-from aftershow.model.viewers import Address, Head, Send
+from aftershow.model.viewers import Address, Head, Purpose, Send
 from aftershow.rules import timing
 from aftershow.rules.launching import OUTSIDE_SHARE, STOPPED, Launched
 from aftershow.rules.people import latest_grant, ring
@@ -134,19 +134,20 @@ def _ended_by_viewer(reminder: Reminder, scene: Scene, playbook: Playbook) -> tu
         return "skipped", "opted_out" if said else "no_consent"
     if scene.address is None:
         return "skipped", "no_address"
-    return ("skipped", "suppressed") if is_suppressed(scene.known_address, head, reminder) else None
+    suppressed = is_suppressed(scene.known_address, head, reminder.message_class, reminder.channel)
+    return ("skipped", "suppressed") if suppressed else None
 
 
-def is_suppressed(address: Address | None, head: Head, reminder: Reminder) -> bool:
+def is_suppressed(address: Address | None, head: Head, purpose: Purpose, channel: str) -> bool:
     """Whether the address itself may not be written to. An opt-out holds for whoever's profile carries the address,
     until the person itself consents anew (no file can say that for them); a bounce or complaint holds."""
     if address is None or not address.suppressed:
         return False
     if address.suppressed != "opted_out":
         return True
-    if reminder.message_class == "service":
+    if purpose == "service":
         return False
-    return latest_grant(head, reminder.channel, imported=False) <= (address.suppressed_at or 0)
+    return latest_grant(head, channel, imported=False) <= (address.suppressed_at or 0)
 
 
 def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
