@@ -28,6 +28,8 @@ FileArgument = Annotated[
 ]
 # Writes line by line, and yields at each that counts.
 Write = Callable[[Kept, Out], Iterator[None]]
+# Endings of files of a JSON object a line.
+_LINES = (".ndjson", ".jsonl")
 # So often the bar moves.
 TOLD_EVERY = 1_000
 
@@ -50,6 +52,9 @@ def events(
     Opt-outs by link and addresses that bounced or complained follow as events. Not in it: messages that were sent and
     what became of them, events that were refused (aftershow dead), and events older than the archive keeps them.
     """
+
+    with refusing(CannotWrite):
+        _kind(file, _LINES)
 
     def write(shop: Kept, out: Out) -> Iterator[None]:
         for line in event_lines(shop):
@@ -89,8 +94,19 @@ def orders(
     _export("rows of orders", _table(order_rows, ORDERS, file), file, data, stack, region)
 
 
+def _kind(file: Path, kinds: Sequence[str]) -> str:
+    """How a file is written, by its ending; standard output and a name without an ending: the first. Raises
+    CannotWrite."""
+    kind = Path(file.name.removesuffix(".gz")).suffix.lower() or kinds[0]
+    if kind not in kinds:
+        listed = ", ".join(f"{one}, {one}.gz" for one in kinds)
+        raise CannotWrite(f"{file.name}: {kind} is no format of this export; FILE may end in {listed}")
+    return kind
+
+
 def _table(rows: Callable[[Kept], Iterator[Row]], columns: Sequence[str], file: Path) -> Write:
-    as_json = not {".ndjson", ".jsonl"}.isdisjoint(file.suffixes)
+    with refusing(CannotWrite):
+        as_json = _kind(file, (".csv", *_LINES)) in _LINES
 
     def write(shop: Kept, out: Out) -> Iterator[None]:
         for number, line in enumerate(lines(rows(shop), columns, as_json=as_json)):

@@ -112,6 +112,22 @@ def test_what_cannot_be_written_or_read_is_asked_wrongly(played: Path, tmp_path:
     assert RUNNER.invoke(app, ["export", "events", "x", "--data", str(tmp_path / "none.db")]).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("members", "o.xlsx"),
+        ("orders", "o.json"),
+        ("orders", "o.csv.zip"),
+        ("events", "o.csv"),
+        ("events", "o.xlsx.gz"),
+    ],
+)
+def test_an_ending_that_is_no_format_is_refused_with_those_that_are(tmp_path: Path, kind: str, name: str) -> None:
+    asked = RUNNER.invoke(app, ["export", kind, str(tmp_path / name), "--data", str(tmp_path / "none.db")])
+    assert (asked.exit_code, ".ndjson, .ndjson.gz" in asked.stderr) == (2, True), asked.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path, name: str) -> None:
     file = tmp_path / name

@@ -318,6 +318,25 @@ def test_rows_of_one_order_are_one_order(desk: Desk) -> None:
     assert "statuses" in reasons["11"]
 
 
+def test_an_order_below_zero_is_refused_unless_it_is_a_refund(desk: Desk) -> None:
+    text = """order_id,user_id,ordered_at,total,status,refund_id,quantity,price
+N1,M1,2026-03-01,-5,paid,,,
+N2,M1,2026-03-01,-5,,,,
+N3,M1,2026-03-01,,paid,,-1,5
+N4,M1,2026-03-01,-5,refunded,,,
+N5,M1,2026-03-01,-5,,R5,,
+N6,M1,2026-03-01,-5,refunded,N6,,
+N7,M1,2026-03-01,,,,-1,5
+N8,M1,2026-03-01,-5,cancelled,,,
+"""
+    outcome = desk.brings("orders", desk.writes("orders.csv", text))
+    assert outcome.messages == {"Order Refunded": 4, "Order Cancelled": 1}
+    assert [row for row, *_ in desk.problems] == ["2", "3", "4"]
+    assert all(reason.startswith("an order's total is below zero") for *_, reason in desk.problems)
+    with desk.looks() as records:
+        assert {order.order for order in records.orders} == {"N4", "N5", "N8"}
+
+
 def test_whose_a_total_is_must_be_said_where_both_could_be(desk: Desk) -> None:
     text = "order_id,user_id,ordered_at,total,product_id,quantity,price\n" + "".join(
         f"B1,M1,2026-03-01,99.00,P{number},1,99.00\n" for number in range(2)

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from signal import SIGINT, pthread_kill
+from socket import socket
+from threading import Thread, main_thread
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from tests.functional.running import up
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
+# Instead of a status: the connection is broken off, with ctrl-C before it.
+HANGS_UP, INTERRUPTS = 0, -1
 HEADER = "user_id,email,consent,consent_channel,consent_at,consent_source"
 
 
@@ -49,6 +53,11 @@ def server() -> Iterator[Answers]:
             answers.keys.add(base64.b64decode(self.headers["authorization"].removeprefix("Basic ")).decode())
             if status == 200:
                 answers.bodies.append(json.loads(gzip.decompress(body)))
+            if status == INTERRUPTS:
+                pthread_kill(main_thread().ident or 0, SIGINT)
+            if status in (INTERRUPTS, HANGS_UP):
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in {"content-length": "0", **headers}.items():
                 self.send_header(name, value)
@@ -98,10 +107,37 @@ def test_a_running_shop_takes_a_file_once(tmp_path: Path) -> None:
 
 def test_a_shop_that_is_busy_is_asked_again_as_it_says(tmp_path: Path, server: Answers) -> None:
     server.listed = [(429, {"retry-after": "1"}), (503, {}), (200, {})]
-    code, told, _ = brought(tmp_path, members(tmp_path, 10), server.port)
+    code, told, err = brought(tmp_path, members(tmp_path, 10), server.port)
     assert (code, told["sent"]) == (0, 20)
+    assert "answered 429: retrying in 1 s" in err
+    assert "answered 503: retrying" in err
     assert len(set(server.ids)) == len(server.ids) == 20
     assert server.keys == {"local:"}
+
+
+def test_an_address_where_nothing_answers_is_told_at_once(tmp_path: Path) -> None:
+    with socket() as held:
+        # Bound, but nobody listens: connections are refused.
+        held.bind(("127.0.0.1", 0))
+        code, _, err = brought(tmp_path, members(tmp_path, 1), held.getsockname()[1])
+    assert (code, "nothing answers there" in err, "retrying" in err) == (1, True, False), err
+
+
+def test_a_connection_that_is_lost_later_is_tried_again(tmp_path: Path, server: Answers) -> None:
+    server.listed = [(503, {}), (HANGS_UP, {}), (200, {})]
+    code, told, err = brought(tmp_path, members(tmp_path, 1), server.port)
+    assert (code, told["sent"], "broke the connection off: retrying" in err) == (0, 2, True), err
+
+
+def test_who_interrupts_is_told_that_it_goes_on(tmp_path: Path, server: Answers) -> None:
+    server.listed = [(200, {}), (INTERRUPTS, {})]
+    file = members(tmp_path, 1_200)
+    code, _, err = brought(tmp_path, file, server.port)
+    assert (code, "interrupted: the same command goes on" in err) == (130, True), err
+    first = len(server.ids)
+    server.listed = [(200, {})]
+    code, told, _ = brought(tmp_path, file, server.port)
+    assert (code, told["sent_before"]) == (0, first)
 
 
 def test_what_was_acknowledged_is_not_sent_again(tmp_path: Path, server: Answers) -> None:

@@ -130,6 +130,7 @@ def test_a_line_without_end_is_skipped_unread(tmp_path: Path) -> None:
         (b"", "empty"),
         (b"\xef\xbb\xbf\r\n", "empty"),
         (gzip.compress(b"", mtime=0), "empty"),
+        (gzip.compress(bytes(5_000), mtime=0), "holds no text"),
         (gzip.compress(b"a,b\n1,2\n" * 9999, mtime=0)[:-20], "damaged gzip"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:6] + b"\0" * 40, "damaged gzip"),
         (b"PK\x03\x04rest", "Excel workbook"),

@@ -44,6 +44,9 @@ def order_rows(kept: Kept) -> Iterator[Row]:
             "ordered_at": iso(refund.at),
             "total": f"-{_amount(refund.minor, refund.currency)}",
             "currency": refund.currency,
+            # No other id than its own: it names no order.
+            "status": "refunded",
+            "refund_id": refund.id,
         }
 
 

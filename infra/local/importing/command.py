@@ -37,6 +37,8 @@ from infra.local.importing.report import Report
 from infra.local.importing.sending import LocalShop, NotSent, RemoteShop, Target
 
 _MAX_REASONS = 20
+# As shells count an end by SIGINT.
+_INTERRUPTED = 130
 
 
 class KindName(StrEnum):
@@ -139,7 +141,7 @@ def _target(
     data: Path, url: str | None, write_key: str, folder: Path, plan: running.Plan, progress: runs.Progress
 ) -> Target:
     if url is not None:
-        return RemoteShop(url, write_key, folder, real_now(), plan.columns.zone)
+        return RemoteShop(url, write_key, folder, real_now(), plan.columns.zone, lambda text: _line(err(), text))
     return LocalShop(data, progress)
 
 
@@ -259,6 +261,8 @@ def _refusing() -> Iterator[None]:
         yield
     except (Unreadable, BadMapping, runs.CannotRun) as error:
         refuse(str(error))
+    except KeyboardInterrupt:
+        refuse("interrupted: the same command goes on where this one ended", _INTERRUPTED)
     except NotSent as error:
         refuse(f"interrupted: {error}", FOUND_SOMETHING_WRONG)
     except OSError as error:

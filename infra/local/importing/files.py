@@ -82,8 +82,10 @@ def look(path: Path, encoding: str | None = None) -> Look:
         head = head or chunk
         utf8 = _fed(utf8, chunk)
     text = head.lstrip(codecs.BOM_UTF8).strip()
-    if not text.strip(b"\x00"):
+    if not text:
         raise Unreadable(f"{path.name} is empty")
+    if not text.strip(b"\x00"):
+        raise Unreadable(f"{path.name} holds no text: it begins with {len(head):,} zero bytes; get it again")
     for magic, what in ((_ZIP, "an Excel workbook or a zip archive"), (_OLD_EXCEL, "an old Excel workbook")):
         if head.startswith(magic):
             raise Unreadable(f'{path.name} is {what}: save the sheet as "CSV UTF-8" and import that')

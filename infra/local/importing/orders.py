@@ -1,7 +1,8 @@
 """Orders: rows of one order number are one order, wherever they stand in the file.
 
 They are gathered on disk, so memory stays flat. An order that can't be understood whole is refused whole: half an order
-would be another one. Negative pieces were taken back: an order of nothing else is a refund that names no order.
+would be another one. An order below zero is none: it is a refund of the order where it has a refund's id or the status
+of one, and a refund that names no order where its pieces were taken back, or the refund's id is its only one.
 """
 
 from __future__ import annotations
@@ -196,7 +197,7 @@ class _Order:
             raise _Refused("was not paid")
         total = self._total()
         if total < 0:
-            yield "Order Refunded", self._money({"refund_id": self._id}, -total), self.at
+            yield "Order Refunded", self._money(self._taken_back(meaning), -total), self._refunded_at
             return
         yield "Order Completed", self._completed(total), self.at
         refunded = self._repeated("refunded")
@@ -209,6 +210,18 @@ class _Order:
             )
         elif meaning == "refunded":
             yield "Order Cancelled", {"order_id": self._id}, self._refunded_at
+
+    def _taken_back(self, meaning: Meaning) -> Message:
+        """Which refund an order below zero is."""
+        refund = next((line.refund for line in self._lines if line.refund), None)
+        is_stated = any(line.status for line in self._lines)
+        if refund == self._id or (not refund and not is_stated and any(line.pieces < 0 for line in self._lines)):
+            return {"refund_id": self._id}
+        if refund or meaning == "refunded":
+            return {"order_id": self._id, "refund_id": refund or f"{self._id}-refund"}
+        raise _Refused(
+            "an order's total is below zero: a refund needs the status refunded or a refund_id, beside the order's id"
+        )
 
     def _meaning(self) -> Meaning:
         word = self._one("status", "statuses")

@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,12 +27,17 @@ from infra.local.clock import real_now
 from infra.local.importing.rows import Message
 from infra.local.wire import HEADERS
 
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, Retry
+    from urllib3.connectionpool import ConnectionPool
+
 # Fewer than the door takes: a request that fails is sent again whole.
 EVENTS_PER_REQUEST = 1_000
 _MAX_BODY_BYTES = MAX_BATCH_BYTES - 4 * 1024
 _TRIES = 12
 _OK = 200
 _TIMEOUT_SECONDS = 30.0
+_CONNECT_SECONDS = 5.0
 _CONTEXT = {"library": {"name": "aftershow import", "version": "1"}}
 
 
@@ -165,22 +171,13 @@ class LocalShop:
 class RemoteShop:
     """A shop that runs elsewhere, by its URL and a write key. `folder` keeps how far imports have come."""
 
-    def __init__(self, url: str, write_key: str, folder: Path, now: int, zone: str) -> None:
+    def __init__(self, url: str, write_key: str, folder: Path, now: int, zone: str, say: Callable[[str], None]) -> None:
         import urllib3
 
-        self._url, self._folder, self._now, self.zone = _checked(url), folder, now, zone
-        retry = urllib3.Retry(
-            total=_TRIES,
-            backoff_factor=1.0,
-            backoff_max=60,
-            # The same ids again are the same events, so every failure may be tried again.
-            status_forcelist=(429, 500, 502, 503, 504),
-            allowed_methods=None,
-            respect_retry_after_header=True,
-            raise_on_status=False,
-            redirect=0,
-        )
-        self._pool = urllib3.PoolManager(retries=retry, timeout=_TIMEOUT_SECONDS)
+        self._url, self._folder, self._now, self.zone, self._say = _checked(url), folder, now, zone, say
+        self._was_reached = False
+        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_TIMEOUT_SECONDS)
+        self._pool = urllib3.PoolManager(retries=self._retry(), timeout=timeout)
         basic = base64.b64encode(f"{write_key}:".encode()).decode()
         self._headers = {
             "authorization": f"Basic {basic}",
@@ -206,6 +203,45 @@ class RemoteShop:
         half.write_text(cursor.text(), encoding="utf-8")
         half.replace(file)
 
+    def _retry(self) -> Retry:
+        """Tries again after 429 and 5xx, and lost connections to what was reached before: an address that is wrong
+        stays wrong."""
+        import urllib3
+
+        shop = self
+
+        class Telling(urllib3.Retry):
+            def increment(
+                self,
+                method: str | None = None,
+                url: str | None = None,
+                response: BaseHTTPResponse | None = None,
+                error: Exception | None = None,
+                _pool: ConnectionPool | None = None,
+                _stacktrace: TracebackType | None = None,
+            ) -> Self:
+                if error is not None and not shop._was_reached:
+                    raise error
+                shop._was_reached = True
+                again = super().increment(method, url, response, error, _pool, _stacktrace)
+                why = f"answered {response.status}" if response is not None else "broke the connection off"
+                wait = self.get_retry_after(response) if response is not None else None
+                seconds = again.get_backoff_time() if wait is None else wait
+                shop._say(f"{shop._url} {why}: retrying in {seconds:.0f} s, {again.total} more times at most")
+                return again
+
+        return Telling(
+            total=_TRIES,
+            backoff_factor=1.0,
+            backoff_max=60,
+            # The same ids again are the same events, so every failure may be tried again.
+            status_forcelist=(429, 500, 502, 503, 504),
+            allowed_methods=None,
+            respect_retry_after_header=True,
+            raise_on_status=False,
+            redirect=0,
+        )
+
     def send(self, body: bytes) -> None:
         """One request, again on 429 and 5xx as the shop says."""
         import urllib3
@@ -215,7 +251,8 @@ class RemoteShop:
                 "POST", f"{self._url}/v1/batch", body=gzip.compress(body, 6, mtime=0), headers=self._headers
             )
         except urllib3.exceptions.HTTPError as error:
-            raise NotSent(f"{self._url} can't be reached ({type(error).__name__}); the same command goes on") from None
+            raise NotSent(_unreached(self._url, error)) from None
+        self._was_reached = True
         if reply.status != _OK:
             raise NotSent(_refusal(self._url, reply.status))
 
@@ -248,6 +285,21 @@ def _is_here(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _unreached(url: str, error: Exception) -> str:
+    from urllib3 import exceptions
+
+    reason = (error.reason if isinstance(error, exceptions.MaxRetryError) else error) or error
+    if isinstance(reason, exceptions.NameResolutionError):
+        word = "there is no host of this name, or no network: is the address right?"
+    elif isinstance(reason, exceptions.SSLError):
+        word = "its certificate is not accepted: is the address right?"
+    elif isinstance(reason, (exceptions.NewConnectionError, exceptions.ConnectTimeoutError)):
+        word = "nothing answers there: is the address right, and the shop running?"
+    else:
+        word = type(reason).__name__
+    return f"{url} can't be reached: {word} The same command goes on"
 
 
 def _refusal(url: str, status: int) -> str:
