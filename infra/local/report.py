@@ -6,6 +6,7 @@ What came from outside is printed as text, never as markup, and without control 
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Any
@@ -72,8 +73,8 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
 
 def _identity(told: Mapping[str, Any], locale: str) -> Iterator[tuple[str, str]]:
     """By what a person is known beside their viewer ids, and which merges were refused, and why."""
-    for one in told["identifiers"]:
-        yield word(f"by_{one['kind']}", locale), word("joins", locale)
+    for kind, count in Counter(one["kind"] for one in told["identifiers"]).items():
+        yield word(f"by_{kind}", locale), phrase("join", count, locale) if count > 1 else word("joins", locale)
     for one in told["refused_merges"]:
         reason = word(f"refused_{one['reason']}", locale)
         yield word(f"by_{one['kind']}", locale), f"{reason} ({one['name'][:SHORT_CHARACTERS]})"

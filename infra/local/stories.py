@@ -154,6 +154,8 @@ def _of_ledger(records: Records, human: Human) -> Iterator[StoryLine]:
                 entry.at, "points_reversed" if entry.issued else "points_gone", -entry.points, entry.note or "", because
             )
         elif aside and not entry.points:
-            yield StoryLine(entry.at, "points_aside", abs(aside), entry.note or "", because)
+            yield StoryLine(
+                entry.at, "points_aside" if aside > 0 else "points_free", abs(aside), entry.note or "", because
+            )
         else:
             yield StoryLine(entry.at, "points_earned", entry.points, entry.note or "", because)

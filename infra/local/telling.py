@@ -300,7 +300,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
             for one in (decided.left_alone if decided else ())
             if one.reason != EXPIRED or (one.playbook, one.about) not in written_to
         ]
-        or ([] if head else [{"playbook": None, "about": None, "reason": "no_identity"}]),
+        or ([] if head else [{"playbook": None, "about": None, "reason": one} for one in _missing(human)]),
         "points": {
             **points_json(accounts, records.now),
             "earned": sum(account.earned for account in accounts),
@@ -312,6 +312,12 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _missing(human: Human) -> tuple[str, ...]:
+    """What keeps somebody without a profile from being written to: a user id is an identity, a browser's is none."""
+    is_user = any(kind_of(member) == "user" for member in human.members)
+    return ("no_address", "no_consent") if is_user else ("no_identity",)
 
 
 def _share(one: LeftAlone) -> dict[str, str]:

@@ -123,3 +123,22 @@ def test_another_address_of_theirs_that_bounced_is_told_and_hinders_nothing() ->
     assert explained["profile"]["email"] == mei.mailbox
     assert list(against(explained)) == ["another_bounced"]
     assert "another of their addresses bounced (since 6 Mar 19:06)" in english
+
+
+def test_a_user_id_is_an_identity_though_nothing_else_is_known() -> None:
+    shop = Shop(OPENS)
+    viewed = {"type": "track", "event": "Product Viewed", "properties": {"product_id": "tea"}, "timestamp": iso(OPENS)}
+    shop.hears(
+        Said(OPENS, ({**viewed, "userId": "u7", "messageId": "v1"},)),
+        Said(OPENS, ({**viewed, "anonymousId": "b7", "messageId": "v2"},)),
+    )
+    assert [one["reason"] for one in told(shop, "u7")[0]["left_alone"]] == ["no_address", "no_consent"]
+    assert [one["reason"] for one in told(shop, "b7")[0]["left_alone"]] == ["no_identity"]
+
+
+def test_several_addresses_of_one_person_are_one_line() -> None:
+    shop = Shop(OPENS)
+    mei = known(shop)
+    shop.hears(mei.identifies(OPENS + 4 * MINUTE, email="second@example.com"))
+    assert told(shop, mei.user_id)[1].count("belong to this person") == 1
+    assert "2 belong to this person" in told(shop, mei.user_id)[1]
