@@ -146,6 +146,9 @@ def _drop_unused(layer: Path) -> None:
         if not (layer / part).is_dir():
             raise BuildError(f"the layer has no {part} any more: look at building.UNUSED again")
         shutil.rmtree(layer / part)
+    # What an uninstaller would need. Licences and metadata stay.
+    for record in layer.glob("*.dist-info/RECORD"):
+        record.unlink()
 
 
 def _limit(name: str) -> int:

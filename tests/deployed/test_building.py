@@ -37,9 +37,9 @@ def test_packages_are_light(built: Path) -> None:
     packages = building.packages(built)
     assert [each.name for each in packages if each.too_heavy] == []
     assert packages[0].name == building.LAYER
-    assert len(packages) == 10
+    assert len(packages) == 11
     small = [each for each in packages if each.limit_bytes == building.MAX_FUNCTION_BYTES]
-    assert len(small) == 7
+    assert len(small) == 8
 
 
 def test_layer_ships_nothing_that_is_not_used(built: Path) -> None:

@@ -174,6 +174,21 @@ def test_an_order_comes_out_as_points_once(cloud: Cloud) -> None:
     assert [(entry.rule, entry.points, entry.order) for entry in entries] == [("earn", 120, "order-1")]
 
 
+def test_points_are_spent_over_http(cloud: Cloud) -> None:
+    """Reserved, confirmed, told. ministack doesn't ask who calls; the house rules see that AWS does."""
+    path = "/rewards/viewers/ben-user"
+    wanted = json.dumps({"id": "order-2", "points": {"value": 100}}).encode()
+    made = cloud.request("POST", f"{path}/reservations", {"idempotency-key": "k1"}, wanted)
+    again = cloud.request("POST", f"{path}/reservations", {"idempotency-key": "k1"}, wanted)
+    assert (made.status, again.status, again.body) == (201, 201, made.body)
+    assert cloud.request("POST", f"{path}/reservations/order-2/confirm", {"idempotency-key": "k2"}).status == 200
+    told = json.loads(cloud.request("GET", f"{path}/balance").body)
+    assert told["balance"] == {"value": 20, "unit": "points"}
+    lines = json.loads(cloud.request("GET", f"{path}/statement").body)["lines"]
+    assert [line["points"]["value"] for line in lines] == [-100, 0, 120]
+    assert cloud.request("POST", f"{path}/codes", {"idempotency-key": "k3"}, b'{"code": "none"}').status == 404
+
+
 @pytest.mark.usefixtures("released", "no_schedule")
 def test_an_opt_out_stops_the_next_message(cloud: Cloud) -> None:
     """Both have a message about the first show and a planned one about the second; then one of them opts out."""
