@@ -23,7 +23,8 @@ INFRA = Path(__file__).resolve().parent.parent
 # Channels that this version can send on; and those of the brief that it can't yet.
 CHANNELS = ("email", "file")
 NOT_YET = ("sms", "push", "wechat", "wecom", "webhook")
-MAX_NAME, MAX_ADDRESS = 100, 300
+# What the template takes: parameters stand in descriptions, which are short.
+MAX_NAME, MAX_SENDER, MAX_ADDRESS = 40, 64, 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class ConfigError(Exception):
 
 
 def name(text: str) -> str:
-    """The shop's name: one line, 1 to 100 characters."""
+    """The shop's name: one line, 1 to 40 characters."""
     text = " ".join(text.split())
     if not text:
         raise ValueError("a shop needs a name: viewers read it in every message")
@@ -123,6 +124,8 @@ def sender(text: str) -> str:
         address = Address(addr_spec=text)
     except (ValueError, HeaderParseError, IndexError):
         raise ValueError(f"{text!r} is no e-mail address, like shop@your-domain.com") from None
+    if len(text) > MAX_SENDER:
+        raise ValueError(f"the sender has at most {MAX_SENDER} characters")
     domain = address.domain
     if not text.isascii() or "." not in domain.strip(".") or domain.startswith(".") or domain.endswith("."):
         raise ValueError(f"{text!r} is no e-mail address that mail can come from: a name, @, and a domain in ASCII")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.local import answers
+from infra.local.intrinsics import parse
 from infra.local.template import read_template
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -31,7 +32,9 @@ GOOD: list[tuple[Callable[[str], str], str, str]] = [
 ]
 BAD: list[tuple[Callable[[str], str], str, str]] = [
     (answers.name, " ", "needs a name"),
-    (answers.name, "x" * 101, "at most 100"),
+    (answers.name, "x" * 41, "at most 40"),
+    (answers.postal_address, "x" * 111, "at most 110"),
+    (answers.sender, f"{'x' * 60}@a.cn", "at most 64"),
     (answers.zone, "Shanghai", "did you mean Asia/Shanghai"),
     (answers.zone, "Aisa/Shanghai", "did you mean Asia/Shanghai"),
     (answers.zone, "UTC+8", "no time zone"),
@@ -80,6 +83,14 @@ def test_whatever_is_answered_is_taken_for_good_or_refused_in_words(question: an
     except ValueError:
         return
     assert question.check(kept) == kept
+
+
+def test_the_longest_answers_are_those_that_the_template_takes() -> None:
+    declared = parse(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
+    longest = {name: declared[name]["MaxLength"] for name in ("ShopName", "Sender", "PostalAddress")}
+    assert longest == {
+        "ShopName": answers.MAX_NAME, "Sender": answers.MAX_SENDER, "PostalAddress": answers.MAX_ADDRESS
+    }  # fmt: skip
 
 
 def test_the_defaults_are_the_templates_but_for_what_only_the_shop_knows() -> None:
