@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aftershow.model.instants import at_zone, iso
-from aftershow.model.launches import Launch, LaunchDecision
+from aftershow.model.launches import WHOLE, Launch, LaunchDecision
 from aftershow.model.playbooks import Playbook
 from aftershow.ports.store import Conflict
 from aftershow.rules.launching import Launched, NotApproved, approved, content_hash, read_share, share_text
@@ -171,6 +171,8 @@ def approve(
             put(json_file, json_text(dry_run_json(dry) if dry else None))
         if json_file != "-":
             _show_worst_case(shop, found, dry, locale)
+            if wanted < WHOLE:
+                _show_everybody(_worst_case(shop, found, WHOLE))
         if only_look:
             return
         _confirm(f"Approve {playbook} for {share_text(wanted)} of the people in {shop.name}?", yes=yes)
@@ -269,6 +271,15 @@ def _show_worst_case(shop: OpenShop, playbook: Playbook | None, dry: DryRun | No
         print_dry_run(dry, {playbook.id: playbook.title}, shop.settings, locale.value, console())
     elif playbook is not None:
         err().print("no show has ended yet, so there is no worst case to show", markup=False, highlight=False)
+
+
+def _show_everybody(dry: DryRun | None) -> None:
+    """A small share of one show says little: beside it, what all of the people would get."""
+    if dry is not None:
+        typer.echo(
+            f"for 100% of the people it would be: {dry.whole(dry.reminded)} reminded, "
+            f"{dry.whole(dry.messages)} messages at most"
+        )
 
 
 def _confirm(question: str, *, yes: bool) -> None:

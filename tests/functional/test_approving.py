@@ -92,7 +92,9 @@ def test_from_a_draft_to_messages_and_to_the_stop_button(state: Path) -> None:
     half = work_off(state)
     assert 0 < len(half) < 4
 
-    told("playbooks", "approve", HOT, "--by", "Mei", "--share", "100%", "--yes", "--data", state)
+    assert "for 100% of the people it would be: " in approved
+    whole = told("playbooks", "approve", HOT, "--by", "Mei", "--share", "100%", "--yes", "--data", state)
+    assert "it would be" not in whole
     everybody = work_off(state)
     assert everybody[: len(half)] == half
     assert sorted(everybody) == [f"viewer{number}@example.com" for number in range(4)]
