@@ -70,7 +70,7 @@ def _facts_broken(shop: Shop) -> Iterator[str]:
     mei, records = Viewer("mei"), shop.records()
     points = {entry.key: entry.points for entry in records.entries}
     orders = {"order:order-1:earn": 120, "order:order-1:refund:refund-1": -20}
-    if points != {**orders, "reserve:till-1": 0, "reserve:till-1:end": -60}:
+    if points != {**orders, "reserve:till-1": 0, "end:reserve:till-1": -60}:
         yield f"ledger: {points}"
     accounts = [(one.balance, one.earned, one.reversed, one.spent) for one in records.accounts]
     if accounts != [(40, 120, 20, 60)] or records.recount.disagreements:

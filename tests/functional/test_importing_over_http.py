@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from signal import SIGINT, pthread_kill
+from signal import SIGINT, default_int_handler, pthread_kill, signal
 from socket import socket
 from threading import Thread, main_thread
 from typing import Any
@@ -129,6 +129,15 @@ def test_a_connection_that_is_lost_later_is_tried_again(tmp_path: Path, server: 
     assert (code, told["sent"], "broke the connection off: retrying" in err) == (0, 2, True), err
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores ctrl-C, and so does whatever that starts."""
+    before = signal(SIGINT, default_int_handler)
+    yield
+    signal(SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_who_interrupts_is_told_that_it_goes_on(tmp_path: Path, server: Answers) -> None:
     server.listed = [(200, {}), (INTERRUPTS, {})]
     file = members(tmp_path, 1_200)
