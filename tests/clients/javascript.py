@@ -54,7 +54,8 @@ def packages() -> Path:
 def browser(url: str) -> Iterator[None]:
     """A browser without a window that shows a page."""
     command = _found("a browser", *_BROWSERS)
-    with tempfile.TemporaryDirectory() as profile:
+    # Its processes end after it, each in its own time, and one may still write there.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = (*_HEADLESS, f"--user-data-dir={profile}")
         with subprocess.Popen(  # noqa: S603 (our own words)
             [command, *options, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
