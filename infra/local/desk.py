@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aftershow.model.ids import viewer_id
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
-from aftershow.services.people import leading_head
+from aftershow.services.people import known_as
 from infra.local import runs, stack
 from infra.local.command import FOUND_SOMETHING_WRONG, refuse
 from infra.local.records import Records
@@ -25,7 +24,7 @@ class Desk:
     records: Records | None
 
     def known(self, identifier: str) -> str:
-        """The viewer id of any identifier; in a deployed shop addresses can't be looked up. Raises typer.Exit."""
+        """The viewer id of any identifier; in a deployed shop numbers as E.164. Raises typer.Exit."""
         found = self._find(identifier)
         if found is None:
             refuse(f"nobody is known as {identifier}: take a viewer id, or an id that was sent", FOUND_SOMETHING_WRONG)
@@ -35,10 +34,10 @@ class Desk:
         if self.records is not None:
             human = self.records.find(identifier)
             return human.viewer if human else None
-        for name in (identifier, viewer_id("user", identifier), viewer_id("anonymous", identifier)):
-            if leading_head(self.ports, name) or self.ports.store.get(keys.ledger_account(name)):
-                return name
-        return None
+        if found := known_as(self.ports, identifier):
+            return found
+        # An account without a person is what `ledger check` may find.
+        return identifier if self.ports.store.get(keys.ledger_account(identifier)) else None
 
 
 @contextmanager

@@ -75,11 +75,6 @@ def of_run(run: runs.Run) -> Kept:
 
 def of_stack(shop: stack.Stack) -> Kept:
     """What a deployed shop keeps; it's read while the shop goes on."""
-    client = shop.client("dynamodb")
-
-    def items(table: str) -> Iterator[Item]:
-        for page in client.get_paginator("scan").paginate(TableName=shop.tables[table], ConsistentRead=True):
-            yield from (Row(found).item(table) for found in page["Items"])
 
     def address_secret() -> str:
         named = shop.physical("AddressSecret", "AWS::SecretsManager::Secret")
@@ -88,7 +83,7 @@ def of_stack(shop: stack.Stack) -> Kept:
     bucket = shop.physical("ArchiveBucket", "AWS::S3::Bucket")
     return Kept(
         archive=S3Objects(shop.client("s3"), bucket, PREFIX),
-        items=items,
+        items=shop.items,
         zone=shop.parameters.get("ShopZone", "UTC"),
         currency=shop.parameters.get("ShopCurrency", ""),
         address_secret=address_secret,

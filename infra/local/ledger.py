@@ -71,7 +71,7 @@ def check(
 @app.command()
 def statement(
     context: typer.Context,
-    viewer: Annotated[str, typer.Argument(help="Viewer id, user id or anonymous id; locally any identifier.")],
+    viewer: Annotated[str, typer.Argument(help="Any identifier of the person; with --stack, numbers as E.164.")],
     *,
     limit: Annotated[int, typer.Option(min=1, max=ledger.MAX_STATEMENT_ENTRIES, help="Entries of a page.")] = 20,
     after: Annotated[str | None, typer.Option(help="The cursor that the page before ended with.")] = None,

@@ -39,7 +39,7 @@ IdOption = Annotated[
     str | None,
     typer.Option("--id", help="Done once for each id; without it, each call is a new one.", show_default=False),
 ]
-ViewerArgument = Annotated[str, typer.Argument(help="Viewer id, user id or anonymous id; locally any identifier.")]
+ViewerArgument = Annotated[str, typer.Argument(help="Any identifier of the person; with --stack, numbers as E.164.")]
 PointsArgument = Annotated[int, typer.Argument(help="How many points.")]
 
 

@@ -12,9 +12,8 @@ import gzip
 import heapq
 import json
 import tempfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -25,6 +24,7 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
+from infra.local.unpacking import DAMAGED, unpacked
 from infra.local.wire import MAX_BATCH_BYTES, WRITE_KEY, Request, batch_request, headers_of, iso
 
 # The name of a source is a word.
@@ -33,7 +33,6 @@ MAX_SOURCE_CHARACTERS = 100
 MAX_LISTED = 100
 # Recorded lines are sorted in memory up to this size, and in temporary files beyond it.
 SORT_BYTES = 64 * 1024 * 1024
-_GZIP_MAGIC = b"\x1f\x8b"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 # When a message reached the collector, or else the nearest that is known of it.
@@ -156,7 +155,7 @@ def _arrivals(paths: Iterable[Path], report: Report) -> Iterator[Arrival]:
 def _lines(path: Path, report: Report) -> Iterator[tuple[int, bytes]]:
     """Numbered lines of a file, gzipped or not; one that is too long for a request is left out."""
     number = 0
-    with _opened(path) as file:
+    with unpacked(path) as file:
         try:
             while line := file.readline(MAX_BATCH_BYTES + 1):
                 number += 1
@@ -166,25 +165,13 @@ def _lines(path: Path, report: Report) -> Iterator[tuple[int, bytes]]:
                     _skip_line(file)
                     continue
                 yield number, line
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             report.reject(path, number + 1, f"the compressed file is damaged: {error}")
 
 
 def _skip_line(file: BufferedReader | gzip.GzipFile) -> None:
     while (rest := file.readline(MAX_BATCH_BYTES)) and not rest.endswith(b"\n"):
         pass
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
-    with path.open("rb") as raw:
-        packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        raw.seek(0)
-        if not packed:
-            yield raw
-            return
-        with gzip.GzipFile(fileobj=raw) as unpacked:
-            yield unpacked
 
 
 def _about(line: bytes) -> tuple[int, str, int]:

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import json
 import re
-import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from io import BufferedReader, TextIOWrapper
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 from aftershow.model.json_text import MAX_DEPTH, is_deep, mended
+from infra.local.unpacking import DAMAGED, unpacked
 
 # A row beyond this is a broken file; its rest is skipped unread.
 MAX_LINE_CHARACTERS = 256 * 1024
@@ -36,7 +35,7 @@ _CHUNK_BYTES = 1024 * 1024
 _MARKLESS_BYTES = 4 * 1024
 # Decides between encodings, and which keys NDJSON has.
 _SAMPLE_LINES = 20_000
-_GZIP, _ZIP, _OLD_EXCEL = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _DELIMITERS = (",", ";", "\t", "|")
 _SEP = re.compile(r"^\ufeff?\"?sep=(.)\"?\r?\n?$", re.IGNORECASE)
 _BROKEN = re.compile("[\ud800-\udfff\x00]")
@@ -114,22 +113,16 @@ def _fed(decoder: Any, chunk: bytes) -> Any:
     return decoder
 
 
-def _opened(path: Path) -> BufferedReader | gzip.GzipFile:
-    with path.open("rb") as file:
-        packed = file.read(len(_GZIP)) == _GZIP
-    return gzip.open(path) if packed else path.open("rb")
-
-
 def _chunks(path: Path) -> Iterator[bytes]:
     size = 0
-    with _opened(path) as file:
+    with unpacked(path) as file:
         try:
             while chunk := file.read(_CHUNK_BYTES):
                 size += len(chunk)
                 if size > MAX_INFLATED_BYTES:
                     raise Unreadable(f"{path.name} unpacks to more than {MAX_INFLATED_BYTES // 1024**3} GiB")
                 yield chunk
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             raise Unreadable(f"{path.name} is a damaged gzip file ({error}): get it again") from None
 
 
@@ -155,7 +148,7 @@ def _encoding(path: Path, head: bytes, *, whole_is_utf8: bool) -> tuple[str, str
 def _by_lines(path: Path) -> tuple[str, str]:
     """Of UTF-8 and GB18030 the one in which most lines are; the others are refused when they are read."""
     utf8 = chinese = neither = 0
-    with _opened(path) as file:
+    with unpacked(path) as file:
         for line in islice(iter(lambda: file.readline(MAX_LINE_CHARACTERS), b""), None):
             if line.isascii():
                 continue
@@ -224,7 +217,7 @@ def read(path: Path, found: Look) -> Iterator[Table]:
 def _text(path: Path, found: Look) -> TextIOWrapper:
     # Surrogates stand for bytes that are not in the encoding: the row that holds them is refused.
     errors = "replace" if found.encoding.startswith("utf-16") else "surrogateescape"
-    return TextIOWrapper(cast(Any, _opened(path)), found.encoding, errors, newline="")
+    return TextIOWrapper(cast(Any, unpacked(path)), found.encoding, errors, newline="")
 
 
 class _Lines:

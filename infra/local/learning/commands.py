@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.util import find_spec
 from math import ceil
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
-from aftershow.model.instants import DAY
+from aftershow.model.instants import DAY, iso, parse_instant
 from aftershow.model.scorecards import Scorecard
 from infra.local.command import JsonOption, check_writable, json_text, put, refuse, refusing
 from infra.local.learning.purchases import Purchases, read_purchases
@@ -239,13 +238,13 @@ def _fits(card: Scorecard, tested: Samples) -> None:
 
 def _moment(text: str) -> int:
     try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1000
+        return parse_instant(text)
     except ValueError as error:
         raise BadData(f"{text} is no date: write 2011-03-01") from error
 
 
 def _date(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
+    return iso(at)[:10]
 
 
 def _install() -> None:

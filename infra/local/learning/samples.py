@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
-_GZIP_MAGIC = b"\x1f\x8b"
+from infra.local.unpacking import DAMAGED, unpacked
+
 # Below it a figure says more about chance than about people.
 MIN_OF_EACH = 20
 
@@ -62,11 +63,9 @@ class Samples:
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Lines of a text file, gzip recognised by content. Raises OSError, BadData."""
-    with path.open("rb") as file:
-        zipped = file.read(2) == _GZIP_MAGIC
+    """Lines of a text file, gzipped or not. Raises OSError, BadData."""
     try:
-        with gzip.open(path, "rt", encoding="utf-8-sig") if zipped else path.open(encoding="utf-8-sig") as text:
+        with unpacked(path) as file, TextIOWrapper(file, encoding="utf-8-sig") as text:
             yield from text
-    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
+    except (*DAMAGED, UnicodeDecodeError) as error:
         raise BadData(f"{path.name}: {error}") from error
