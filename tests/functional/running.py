@@ -1,4 +1,4 @@
-"""`aftershow up` as a process of its own, and what it left behind."""
+"""The command line as a process of its own: to its end, or `aftershow up` and what it left behind."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ HEADERS = {"content-type": "application/json", "authorization": f"Basic {base64.
 # Generous: eight of these may run on two cores.
 PATIENCE_SECONDS = 40
 SHOW = "spring"
+
+
+def aftershow(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command line as the wrapper does, to its end, which must have this exit code."""
+    command = [sys.executable, "-P", "-m", "infra.local.cli", *map(str, arguments)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
+    assert run.returncode == status, run.stderr
+    return run
 
 
 @dataclass

@@ -6,8 +6,6 @@ import csv
 import gzip
 import io
 import json
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from decimal import Decimal
 from itertools import groupby
@@ -25,17 +23,11 @@ from infra.local import ledger, runs
 from infra.local.clock import iso
 from tests.functional.deployed_stack import STACK, connect_to
 from tests.functional.moto_shop import REGION, moto_shop
+from tests.functional.running import aftershow
 from tests.real_data import real_data
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
-
-
-def aftershow(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "infra.local.cli", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
-    assert done.returncode == status, done.stderr
-    return done
 
 
 def retail(folder: Path, *rows: tuple[str, str, str, str]) -> Path:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import subprocess
-import sys
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -17,18 +15,11 @@ import pytest
 from infra.local.audience import intend
 from infra.local.programme import USUAL_START
 from infra.local.show import stream
+from tests.functional.running import aftershow
 from tests.real_data import real_data
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTCOMES = {"sent", "delivered", "failed", "skipped", "cancelled", "unknown", None}
-
-
-def aftershow(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command line as the wrapper does."""
-    command = [sys.executable, "-P", "-m", "infra.local.cli", *map(str, arguments)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
-    assert run.returncode == status, run.stderr
-    return run
 
 
 def played(folder: Path, *arguments: str | Path) -> dict[str, Any]:

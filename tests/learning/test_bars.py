@@ -4,25 +4,17 @@ scikit-learn."""
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.functional.running import aftershow
 from tests.real_data import real_data
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def aftershow(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command line as the wrapper does."""
-    command = [sys.executable, "-P", "-m", "infra.local.cli", *map(str, arguments)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
-    assert run.returncode == status, run.stderr
-    return run
 
 
 def evaluated(*arguments: str | Path) -> dict[str, Any]:
