@@ -24,6 +24,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "searches": ("searches", "搜索"),
     "product_views": ("product views", "浏览商品"),
     "product_clicks": ("product clicks", "点开商品"),
+    "comparisons": ("comparisons of products", "商品对比"),
     "wishes": ("saved for later", "收藏"),
     "carts": ("carts", "购物车"),
     "checkouts": ("checkouts", "结账"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,9 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftershow.model.engagements import MAX_COUNTED, SLOT_SECONDS, Engagement, Kind, slots_of, slots_text
+from aftershow.model.engagements import (
+    MAX_COMPARED,
+    MAX_COUNTED,
+    SLOT_SECONDS,
+    Engagement,
+    Kind,
+    sketch_of,
+    slots_of,
+    slots_text,
+)
+from aftershow.model.ids import short_hash
 from aftershow.model.instants import HOUR, MINUTE, SECOND
-from aftershow.rules.engagement import fold, united
+from aftershow.rules.engagement import fold, hour_histogram, united
 from aftershow.rules.intent import score
 from aftershow.rules.segment import Event
 from tests.unit.samples import START, examples, read, tracked
@@ -23,14 +34,15 @@ PRODUCTS = [f"p{number}" for number in range(40)]
 MOMENTS = st.integers(0, 90).map(lambda minutes: START + minutes * MINUTE)
 CONTEXTS: st.SearchStrategy[dict[str, Any]] = st.sampled_from([
     {}, {"timezone": "Asia/Shanghai"}, {"timezone": "Europe/London", "locale": "en-GB"},
-    {"locale": "zh-CN", "campaign": {"source": "wechat"}}, {"campaign": {"source": "douyin"}},
+    {"locale": "zh-CN", "campaign": {"source": "wechat"}}, {"campaign": {"source": "douyin", "medium": "paid"}},
+    {"page": {"referrer": "https://search.example.com/?q=me"}}, {"referrer": {"id": "clip-7"}},
 ])  # fmt: skip
 
 
 @st.composite
 def happenings(draw: st.DrawFn, name: str) -> Event:
     """One event of a viewer in show s1; the same message id is always the same event."""
-    kind = draw(st.sampled_from(["count", "count", "beat", "left", "cart", "cart"]))
+    kind = draw(st.sampled_from(["count", "count", "beat", "left", "cart", "cart", "way"]))
     at, context = draw(MOMENTS), draw(CONTEXTS)
     said: dict[str, object] = {"show_id": "s1"}
     if kind == "beat":
@@ -41,6 +53,14 @@ def happenings(draw: st.DrawFn, name: str) -> Event:
     elif kind == "cart":
         event = draw(st.sampled_from(["Product Added", "Product Removed"]))
         said |= {"product_id": draw(st.sampled_from(PRODUCTS)), "price": "12.50", "quantity": draw(st.integers(-1, 3))}
+    elif kind == "way":
+        event = draw(st.sampled_from(["Checkout Step Viewed", "Products Compared", "Live Poll Voted"]))
+        listed = draw(st.lists(st.sampled_from(PRODUCTS), max_size=4))
+        said |= {
+            "step": draw(st.integers(-1, 5)), "products": [{"product_id": one} for one in listed],
+            "poll_id": draw(st.sampled_from([f"poll-{one}" for one in range(12)])),
+            "option": draw(st.sampled_from("ab")),
+        }  # fmt: skip
     else:
         event = draw(st.sampled_from(NAMES))
         said |= {"text": "多少钱 包邮吗", "product_id": draw(st.sampled_from(PRODUCTS))}
@@ -204,6 +224,100 @@ def test_the_newest_word_about_a_product_decides_the_cart() -> None:
     assert folded([[removed], [added]]).cart_lines() == {}
     line = folded([[added]]).cart_lines()["p1"]
     assert (line.quantity, line.minor, line.currency) == (2, 1990, "CNY")
+
+
+def test_a_single_checkout_is_not_forgotten_among_thousands_of_likes() -> None:
+    likes = [tracked("Live Liked", START + one, f"m{one}", show_id="s1") for one in range(3_000)]
+    for number in range(20):
+        checkout = tracked("Checkout Started", START, f"c{number}", show_id="s1")
+        assert folded([likes, [checkout]]).counts()[Kind.CHECKOUT_STARTED] >= 1
+
+
+def test_the_furthest_step_of_the_checkout_is_kept() -> None:
+    steps = [
+        tracked("Checkout Step Viewed", START + at, f"m{at}", show_id="s1", step=step) for at, step in ((0, 3), (1, 2))
+    ]
+    assert folded([steps]).checkout_step == 3
+    odd = [
+        tracked("Checkout Step Completed", message_id=f"o{one!r}", step=one)
+        for one in (0, -1, 99, "x", True, None, 2.5)
+    ]
+    assert folded([odd]).checkout_step is None
+    assert folded([[tracked("Checkout Step Completed", step="4")]]).checkout_step == 4
+
+
+def test_a_coupon_that_was_refused_is_told_from_one_that_was_taken() -> None:
+    tried = [tracked(name, START, name, show_id="s1") for name in ("Coupon Entered", "Coupon Denied")]
+    assert folded([tried]).counts() == {Kind.COUPON_TRIED: 1, Kind.COUPON_DENIED: 1}
+    taken = tracked("Coupon Applied", START, "m3", show_id="s1")
+    assert folded([tried, [taken]]).counts()[Kind.COUPON_APPLIED] == 1
+
+
+def test_what_was_put_side_by_side_is_kept_by_name() -> None:
+    def compared(*names: str, at: int) -> Event:
+        products = [{"product_id": name} for name in names]
+        return tracked("Products Compared", START + at, f"m{at}", show_id="s1", products=products)
+
+    first, second = compared("p1", "p2", "p3", at=0), compared("p2", "p4", at=1)
+    for order in ([first, second], [second, first, second]):
+        assert folded([[one] for one in order]).compared == {"p1": START, "p2": START + 1, "p3": START, "p4": START + 1}
+    many = compared(*(f"q{one}" for one in range(20)), at=2)
+    assert len(folded([[first, many]]).compared) == MAX_COMPARED
+    assert folded([[tracked("Products Compared", products="p1")]]).compared == {}
+
+
+def test_the_last_vote_in_a_poll_counts() -> None:
+    first = tracked("Live Poll Voted", START, "m1", show_id="s1", poll_id="taste", option="green tea")
+    changed = tracked("Live Poll Voted", START + 1, "m2", show_id="s1", poll_id="taste", option="oolong")
+    for order in ([first, changed], [changed, first]):
+        votes = folded([order]).votes
+        assert {poll: said.value for poll, said in votes.items()} == {"taste": "oolong"}
+
+
+def test_sketches_from_before_are_read() -> None:
+    """Eight bytes of hash and one of kind for each thing."""
+    events = [tracked("Live Liked", START + one, f"n{one}", show_id="s1") for one in range(MAX_COUNTED + 1)]
+    hashes = sorted(short_hash(event.id) for event in events)[:MAX_COUNTED]
+    older = b64encode(b"".join(one.to_bytes(8, "big") + bytes((Kind.LIKED,)) for one in hashes)).decode()
+    now = folded([events])
+    assert sketch_of(older) == sketch_of(now.counted)
+    before = now.model_copy(update={"counted": older})
+    again = fold("u1", "show#s1", "s1", before, events)
+    assert again.engagement == now
+    assert len(now.counted) < len(older) / 2
+
+
+def test_hours_are_those_of_the_viewers_own_day() -> None:
+    """Half-hour zones too; and where only hours were kept, they count."""
+    beats = [tracked("Video Content Playing", START + one * MINUTE, f"m{one}", show_id="s1") for one in range(45)]
+    seen = folded([beats])
+    # START is 12:00 UTC: 20:00 in Shanghai, 17:30 in Kolkata.
+    assert {hour: n for hour, n in enumerate(hour_histogram([seen], "Asia/Shanghai")) if n} == {20: 5}
+    assert {hour: n for hour, n in enumerate(hour_histogram([seen], "Asia/Kolkata")) if n} == {17: 3, 18: 2}
+    assert hour_histogram([seen, seen], "Asia/Shanghai")[20] == 10
+    older = seen.model_copy(update={"pieces": "", "hours": 1 << 12})
+    assert hour_histogram([older], "Asia/Shanghai")[20] == 1
+
+
+def test_campaign_link_and_site_are_told_apart() -> None:
+    paid = {"campaign": {"source": "douyin", "medium": "paid", "name": "spring/live"}}
+    site = {"page": {"referrer": "https://user:secret@search.example.com/?q=me", "url": "https://shop.example/live"}}
+    own = {"page": {"referrer": "https://shop.example/cart", "url": "https://shop.example/live"}}
+    events = [
+        read("track", START + 3, "m1", event="Live Liked", context=paid),
+        read("track", START + 2, "m2", event="Live Liked", context=site),
+        read("track", START + 1, "m3", event="Live Liked", context=own),
+        read("track", START, "m4", event="Live Liked", context={"referrer": {"id": "clip-7"}}),
+        read("track", START + 4, "m5", event="Live Liked", context={"page": {"referrer": "http://[bad"}}),
+    ]
+    seen = folded([events])
+    assert seen.source is not None
+    assert seen.link is not None
+    assert seen.referrer is not None
+    assert (seen.source.value, seen.link.value) == ("douyin/paid/spring live", "clip-7")
+    assert seen.referrer.value == "search.example.com"
+    named = read("track", event="Live Room Entered", properties={"link_id": "friend-3"})
+    assert named.context.link == "friend-3"
 
 
 def test_the_first_source_is_what_brought_the_viewer() -> None:

@@ -15,8 +15,22 @@ SLOT_SECONDS = 10
 # Watch slots stand in a ring of twelve hours: no show is longer, and the ring needs no start to count from.
 RING_SLOTS = 12 * 3600 // SLOT_SECONDS
 MAX_COUNTED = 256
+# Hashes of 32 bits: of 256 things two are the same with a chance of 1 in 130,000, which under-counts them by one. With
+# 64 bits the sketch alone was three of an item's kilobytes.
+HASH_BITS = 32
 MAX_PRODUCTS = 32
 MAX_CART_LINES = 32
+# More than anybody compares, votes in or talks about in one show; the newest are kept.
+MAX_COMPARED = 8
+MAX_VOTES = 8
+MAX_INTERESTS = 8
+# When something was done, in pieces of ten minutes of the UTC day: every zone's hours begin with one of them.
+PIECE_MINUTES = 10
+PIECES_OF_HOUR = 60 // PIECE_MINUTES
+PIECES_OF_DAY = 24 * PIECES_OF_HOUR
+_HASH_BYTES = HASH_BITS // 8
+# No sketch of the older form begins with it.
+_GROUPED = "."
 
 
 class Kind(IntEnum):
@@ -45,6 +59,7 @@ class Kind(IntEnum):
     RESERVED = 21
     ANSWERED = 22
     OTHER = 23
+    COUPON_APPLIED = 24
     ASKED_PRICE = 32
     ASKED_SHIPPING = 33
     ASKED_PROMOTION = 34
@@ -101,12 +116,25 @@ class Engagement(Record):
     counted: str = ""
     # More events than the sketch holds: counts are estimates from here on.
     estimated: bool = False
+    # Bit k: something of kind k was seen. The sketch forgets a single checkout among thousands of likes.
+    kinds: int = 0
     products: dict[str, int] = {}
     cart: dict[str, CartLine] = {}
+    # The furthest step of the checkout, by the number that the shop gives it.
+    checkout_step: int | None = None
+    # Products that were put side by side, with the newest moment of each.
+    compared: dict[str, int] = {}
+    # Poll to the option that was voted for last.
+    votes: dict[str, Stamped] = {}
+    # What brought the viewer in: a campaign (UTM) as source/medium/name, a link or code by its id, a site by its name.
     source: Stamped | None = None
+    link: Stamped | None = None
+    referrer: Stamped | None = None
     zone: Stamped | None = None
     locale: Stamped | None = None
-    # Bit h: something was done in hour h UTC.
+    # Pieces of the day in which something was done: as `watched` is written.
+    pieces: str = ""
+    # Bit h: something was done in hour h UTC. Written before there were pieces.
     hours: int = 0
     score: Score | None = None
 
@@ -118,8 +146,12 @@ class Engagement(Record):
         return max(known) if known else None
 
     def counts(self) -> dict[Kind, int]:
-        """How often each kind was seen; estimates where `estimated`."""
-        return count(sketch_of(self.counted), estimated=self.estimated)
+        """How often each kind was seen; estimates where `estimated`, but never none of what was seen."""
+        found = count(sketch_of(self.counted), estimated=self.estimated)
+        for kind in Kind:
+            if self.kinds >> kind & 1 and kind not in found:
+                found[kind] = 1
+        return found
 
     def cart_lines(self) -> dict[str, CartLine]:
         """What is in the cart now, by product id."""
@@ -148,15 +180,44 @@ def slot_bit(at: int) -> int:
     return 1 << (at // (SLOT_SECONDS * 1000) % RING_SLOTS)
 
 
+def piece_bit(at: int) -> int:
+    """The bit of the piece of the UTC day in which the moment lies."""
+    return 1 << (at // (PIECE_MINUTES * 60_000) % PIECES_OF_DAY)
+
+
 def sketch_of(counted: str) -> dict[int, int]:
-    """Hash to kind, of the stored form: nine bytes each."""
+    """Hash to kind, of the stored form: for each kind its number, how many, and their hashes of four bytes."""
+    if counted[:1] != _GROUPED:
+        return _sketch_of_64_bits(counted)
+    data, at, found = b64decode(counted[1:]), 0, {}
+    while at < len(data):
+        kind, many = data[at], data[at + 1] + 1
+        end = at + 2 + many * _HASH_BYTES
+        for start in range(at + 2, end, _HASH_BYTES):
+            found[int.from_bytes(data[start : start + _HASH_BYTES], "big")] = kind
+        at = end
+    return found
+
+
+def _sketch_of_64_bits(counted: str) -> dict[int, int]:
+    """As it was written before: eight bytes of hash and one of kind, each. The first four order them as well."""
     data = b64decode(counted)
-    return {int.from_bytes(data[i : i + 8], "big"): data[i + 8] for i in range(0, len(data), 9)}
+    return {int.from_bytes(data[i : i + _HASH_BYTES], "big"): data[i + 8] for i in range(0, len(data), 9)}
 
 
 def sketch_text(sketch: dict[int, int]) -> str:
     """The stored form of a sketch, sorted."""
-    return b64encode(b"".join(key.to_bytes(8, "big") + bytes((sketch[key],)) for key in sorted(sketch))).decode()
+    if not sketch:
+        return ""
+    by_kind: dict[int, list[int]] = {}
+    for key in sorted(sketch):
+        by_kind.setdefault(sketch[key], []).append(key)
+    # At most 256 of a kind: their number less one is a byte.
+    groups = (
+        bytes((kind, len(keys) - 1)) + b"".join(key.to_bytes(_HASH_BYTES, "big") for key in keys)
+        for kind, keys in sorted(by_kind.items())
+    )
+    return _GROUPED + b64encode(b"".join(groups)).decode()
 
 
 def count(sketch: dict[int, int], *, estimated: bool) -> dict[Kind, int]:
@@ -168,5 +229,5 @@ def count(sketch: dict[int, int], *, estimated: bool) -> dict[Kind, int]:
         counts[Kind(kind)] = counts.get(Kind(kind), 0) + 1
     if not estimated or not sketch:
         return counts
-    scale = (len(sketch) - 1) * math.ldexp(1.0, 64) / max(sketch) / len(sketch)
+    scale = (len(sketch) - 1) * math.ldexp(1.0, HASH_BITS) / max(sketch) / len(sketch)
     return {kind: round(number * scale) for kind, number in counts.items()}

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
-from aftershow.model.engagements import CartLine, Kind
+from aftershow.model.engagements import MAX_COMPARED, CartLine, Kind
 from aftershow.model.ids import (
     IdentityKind,
     body_hash,
@@ -33,6 +34,8 @@ from aftershow.rules.topics import topics_of
 
 MAX_TEXT_CHARACTERS = 512
 MAX_WATCH_SECONDS = 24 * 3600
+# Address, delivery, payment, review and a few more.
+MAX_CHECKOUT_STEPS = 20
 CONSENT_CHANNELS = frozenset({"all", "email", "sms", "push", "wechat", "wecom", "webhook", "file"})
 
 
@@ -54,11 +57,15 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """One countable thing, with what else it says: `kinds` (a comment may ask two things), product, cart line."""
+    """One countable thing, with what else it says: `kinds` (a comment may ask two things), product, cart line, the step
+    of the checkout, products that were put side by side, (poll, option) of a vote."""
 
     kinds: tuple[Kind, ...]
     product: str | None = None
     line: CartLine | None = None
+    step: int | None = None
+    compared: tuple[str, ...] = ()
+    vote: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +163,14 @@ Meaning = (
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the client said of the circumstances."""
+    """What the client said of the circumstances: `source` is a campaign (UTM), `link` a link or code that was followed,
+    `referrer` the site before."""
 
     zone: str | None = None
     locale: str | None = None
     source: str | None = None
+    link: str | None = None
+    referrer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +249,7 @@ def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int,
         identity=identities[0] if identities else None,
         links=(*_links(kind, fields, identities, shop), *links),
         show=_show(properties),
-        context=_context(own_context),
+        context=_context(own_context, properties),
         meaning=meaning,
         name=name if kind == "track" else kind,
         refused=refused,
@@ -321,14 +331,39 @@ def _show(properties: dict[str, Any]) -> str | None:
     return named[:128] if named else None
 
 
-def _context(context: dict[str, Any]) -> Context:
-    zone, locale, campaign = context.get("timezone"), context.get("locale"), context.get("campaign")
-    source = campaign.get("source") if isinstance(campaign, dict) else None
+def _context(context: dict[str, Any], properties: dict[str, Any]) -> Context:
+    zone, locale = context.get("timezone"), context.get("locale")
     return Context(
         zone=zone if isinstance(zone, str) and is_zone(zone) else None,
         locale=locale[:35] if isinstance(locale, str) and locale else None,
-        source=source[:64] if isinstance(source, str) and source else None,
+        source=_campaign(_object(context, "campaign")),
+        link=(_text(properties, "link_id") or _text(_object(context, "referrer"), "id") or "")[:64] or None,
+        referrer=_site_before(context),
     )
+
+
+def _campaign(campaign: dict[str, Any]) -> str | None:
+    """UTM as source/medium/name; what is missing at the end is left out."""
+    if not campaign:
+        return None
+    parts = [(_text(campaign, name) or "").replace("/", " ")[:64] for name in ("source", "medium", "name")]
+    return "/".join(parts).rstrip("/") or None if parts[0] else None
+
+
+def _site_before(context: dict[str, Any]) -> str | None:
+    """The name of the site that led here. No more of its address: that may name a person."""
+    page = _object(context, "page")
+    before = _text(page, "referrer") or _text(_object(context, "referrer"), "url")
+    host = _host(before) if before else None
+    own = _text(page, "url")
+    return None if host is None or (own is not None and host == _host(own)) else host
+
+
+def _host(address: str) -> str | None:
+    try:
+        return (urlsplit(address).hostname or "")[:64] or None
+    except ValueError:
+        return None
 
 
 def _meaning(kind: str, name: str, properties: dict[str, Any], fields: dict[str, Any], stamp: _Stamp) -> Meaning:
@@ -416,6 +451,26 @@ def _left(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
 def _comment(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     text = properties.get("text")
     return Did((Kind.COMMENTED, *(topics_of(text) if isinstance(text, str) else ())))
+
+
+def _checkout_step(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    """Shops number the steps of their checkouts themselves; a number that can't be one is none."""
+    said = _text(properties, "step") or ""
+    step = int(said) if said.isascii() and said.isdecimal() and len(said) <= len(str(MAX_CHECKOUT_STEPS)) else 0
+    return Did((Kind.CHECKOUT_STEP,), step=step if 1 <= step <= MAX_CHECKOUT_STEPS else None)
+
+
+def _comparison(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    listed = properties.get("products")
+    lines = listed[:MAX_LINES] if isinstance(listed, list) else []
+    names = [_text(line, "product_id") for line in lines if isinstance(line, dict)]
+    return Did((Kind.COMPARED,), compared=tuple(dict.fromkeys(filter(None, names)))[:MAX_COMPARED])
+
+
+def _vote(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    poll, option = _text(properties, "poll_id"), _text(properties, "option_id") or _text(properties, "option")
+    vote = (poll[:64], option[:64]) if poll and option else None
+    return Did((Kind.POLLED,), product=_text(properties, "product_id"), vote=vote)
 
 
 def _consent(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
@@ -560,6 +615,11 @@ _READERS: dict[str, Reader] = {
     "Video Content Playing": lambda _properties, _stamp: Heartbeat(),
     "Live Room Left": _left,
     "Live Comment Sent": _comment,
+    "Checkout Step Viewed": _checkout_step,
+    "Checkout Step Completed": _checkout_step,
+    "Products Compared": _comparison,
+    "Live Poll Voted": _vote,
+    "Coupon Applied": lambda _properties, _stamp: Did((Kind.COUPON_TRIED, Kind.COUPON_APPLIED)),
     "Product Added": _added,
     "Product Removed": _removed,
     "Message Consent Updated": _consent,
@@ -594,13 +654,10 @@ _COUNTED = {
     "Live Product Clicked": Kind.PRODUCT_CLICKED,
     "Cart Viewed": Kind.PRODUCT_VIEWED,
     "Checkout Started": Kind.CHECKOUT_STARTED,
-    "Checkout Step Completed": Kind.CHECKOUT_STEP,
     "Payment Info Entered": Kind.PAYMENT_ENTERED,
     "Coupon Entered": Kind.COUPON_TRIED,
-    "Coupon Applied": Kind.COUPON_TRIED,
     "Coupon Denied": Kind.COUPON_DENIED,
     "Product Added to Wishlist": Kind.WISHED,
-    "Live Poll Voted": Kind.POLLED,
     "Live Gift Sent": Kind.GIFTED,
     "Live Fan Club Joined": Kind.FOLLOWED,
     "Live Replay Watched": Kind.REPLAY_WATCHED,

@@ -18,6 +18,7 @@ from aftershow.model.instants import DAY, HOUR, MINUTE, at_zone, iso
 from aftershow.model.reminders import MessageClass
 from aftershow.model.settings import Settings
 from aftershow.model.viewers import Send
+from aftershow.rules.engagement import hour_histogram
 
 ALL_HOURS = (1 << 24) - 1
 # Until a viewer was seen often enough, people are taken to read messages through the day and evening.
@@ -52,10 +53,7 @@ def quiet_mask(settings: Settings, message_class: MessageClass) -> int:
 def active_mask(engagements: Iterable[Engagement], zone: str) -> int:
     """The viewer's usual hours in their zone: those in which they were seen, and one on either side; all hours where
     too little was seen to tell."""
-    seen: set[int] = set()
-    for one in engagements:
-        day = one.last_at - one.last_at % DAY
-        seen.update(at_zone(day + hour * HOUR, zone).hour for hour in range(24) if one.hours >> hour & 1)
+    seen = {hour for hour, pieces in enumerate(hour_histogram(engagements, zone)) if pieces}
     if len(seen) < MANY_HOURS_SEEN:
         return ALL_HOURS
     return sum({1 << (hour + near) % 24 for hour in seen for near in (-1, 0, 1)})
