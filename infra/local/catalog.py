@@ -15,7 +15,8 @@ from aftershow.model.base import Record
 from aftershow.model.ids import body_hash
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import WHOLE
-from aftershow.model.playbooks import Playbook, Template
+from aftershow.model.playbooks import Playbook
+from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.store import Key, Put, Store
 from aftershow.services.catalog import MAX_AGE

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from aftershow.model.playbooks import Template
+from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.channels import Channel
 from aftershow.rules.content import NotRendered

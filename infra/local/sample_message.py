@@ -8,10 +8,12 @@ from pathlib import Path
 from aftershow.adapters.file import FileChannel
 from aftershow.model.engagements import CartLine, Engagement
 from aftershow.model.instants import MINUTE
-from aftershow.model.playbooks import Playbook, Template
+from aftershow.model.messages import Email
+from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
+from aftershow.model.templates import Template
 from aftershow.model.viewers import Head
 from aftershow.ports.channels import Accepted, Answer, Channel, Outgoing
 from aftershow.rules import content
@@ -31,10 +33,12 @@ def sample(playbook: Playbook, template: Template, settings: Settings, show: Sho
     engagement = Engagement(viewer=_NAME, about=_NAME, first_at=0, last_at=0, cart={_NAME: line})
     links = content.Links(button=settings.base_url, unsubscribe=settings.base_url)
     values = content.variables(row, Head(viewer=_NAME), show, engagement, settings, links)
-    rendered = content.render(template, settings.shop_locale, values)
+    rendered = content.render(template, "email", settings.shop_locale, values)
+    if not isinstance(rendered, Email):
+        raise content.NotRendered(f"template {template.name} is no e-mail")
     mark = _MARKS.get(settings.shop_locale.partition("-")[0], "[Test] ")
     tags = {"viewer": _NAME, "reminder": _NAME, "attempt": "1"}
-    return Outgoing(to, f"{mark}{rendered.subject}", rendered.html, rendered.text, {}, tags)
+    return Outgoing(to, dataclasses.replace(rendered, subject=f"{mark}{rendered.subject}"), {}, tags)
 
 
 def send(message: Outgoing, channel: Channel | None, folder: Path) -> str:

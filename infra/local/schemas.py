@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from aftershow.model.events import DomainEvent
-from aftershow.model.playbooks import Playbook, Template
+from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
+from aftershow.model.templates import Template
 from aftershow.rules.segment import AddressSuppressed
 from infra.local.openapi import document
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -112,7 +111,7 @@ def _session() -> Any:
 
     class OurServices(Loader):  # type: ignore[misc]
         def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (the SDK's signature)
-            return ["dynamodb", "events", "sesv2", "sqs"]
+            return ["dynamodb", "events", "pinpoint-sms-voice-v2", "sesv2", "sns", "sqs"]
 
     session = get_session()
     session.register_component("data_loader", OurServices())
@@ -161,20 +160,27 @@ def _archive(session: Any, settings: Settings) -> Archive:
 def _channels(session: Any, config: Any, settings: Settings) -> Mapping[str, Channel]:
     """The channels in use. Only send_message knows both send queues and how links are signed: only it pays for their
     clients."""
-    from botocore.config import Config
-
     channels: dict[str, Channel] = {}
     if not (settings.send_queues and settings.link_secret):
         return channels
-    if "email" in settings.channels:
-        from aftershow.adapters.ses import SesChannel
+    from botocore.config import Config
 
-        once = config.merge(Config(retries={"total_max_attempts": 1}))
-        channels["email"] = SesChannel(
-            session.create_client("sesv2", config=once), settings.sender, settings.configuration_set
+    from aftershow.adapters.providers import USUAL, Outside, provider
+
+    once = config.merge(Config(retries={"total_max_attempts": 1}))
+    for name in settings.channels:
+        chosen = settings.providers.get(name) or USUAL.get(name, "")
+        found = provider(name, chosen)
+        if found is None:
+            continue
+        outside = Outside(
+            settings=settings,
+            options=settings.provider_options.get(chosen, {}),
+            client=lambda service: session.create_client(service, config=once),
+            now=lambda: time.time_ns() // 1_000_000,
+            new_id=lambda: uuid4().hex,
         )
-    if "file" in settings.channels and settings.message_folder:
-        from aftershow.adapters.file import FileChannel
-
-        channels["file"] = FileChannel(Path(settings.message_folder))
+        channel = found.make(outside)
+        if channel is not None:
+            channels[name] = channel
     return channels

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aftershow.model.messages import Email
 from aftershow.ports.channels import Accepted, Answer, Outgoing
 from aftershow.ports.queues import Message
 from aftershow.ports.store import Key, OutboxEvent, Put
@@ -20,6 +21,7 @@ HOUR = 60 * MINUTE
 WORK = """
     import json
 
+    from aftershow.model.messages import Email
     from aftershow.ports.channels import Outgoing
     from aftershow.ports.queues import Message
     from aftershow.ports.store import Key, OutboxEvent, Put, Range
@@ -36,7 +38,7 @@ WORK = """
                 )])
             ports.queues.backlog("CopyQueue")
             ports.queues.send("CopyQueue", [Message("made " + record["body"])])
-            ports.channels["email"].send(Outgoing("a@example.com", "s", "h", "t"))
+            ports.channels["email"].send(Outgoing("a@example.com", Email("s", "t", "h")))
             ports.archive.keep("a", b"kept")
             ports.queues.defer("WorkQueue", record["receiptHandle"], 30)
         return {"batchItemFailures": []}
@@ -221,6 +223,7 @@ def test_a_lost_reply_of_a_write_is_settled_by_reading_again(tmp_path: Path, *, 
 def test_lost_replies_of_the_other_ports(tmp_path: Path) -> None:
     """The effect is there, and the caller is told of a failure."""
     source = """
+        from aftershow.model.messages import Email
         from aftershow.ports.channels import Outgoing
         from aftershow.ports.queues import Message, NotHandedOver
 
@@ -229,7 +232,7 @@ def test_lost_replies_of_the_other_ports(tmp_path: Path) -> None:
                 ports.queues.send("CopyQueue", [Message("x")])
             except NotHandedOver:
                 ports.log.info("not handed over", count=1)
-            answer = ports.channels["email"].send(Outgoing("a@example.com", "s", "h", "t"))
+            answer = ports.channels["email"].send(Outgoing("a@example.com", Email("s", "t", "h")))
             ports.log.info(type(answer).__name__, count=1)
     """
 
@@ -332,5 +335,5 @@ def test_a_channel_of_the_test_stands_in(tmp_path: Path) -> None:
         plain.state,
         channels={"email": Other},
     )
-    answer = host.ports("web").channels["email"].send(Outgoing("a@example.com", "s", "h", "t"))
+    answer = host.ports("web").channels["email"].send(Outgoing("a@example.com", Email("s", "t", "h")))
     assert answer == Accepted("other a@example.com")

@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 
+from aftershow.model.messages import Email
 from aftershow.ports.channels import Accepted, Outgoing
 from aftershow.ports.queues import Message
 from infra.local.host import LocalHost
 from tests.functional.tiny import START, tiny_host
 
 MAIL = """
+    from aftershow.model.messages import Email
     from aftershow.ports.channels import Outgoing
 
     def handle(event, context, ports):
         for record in event["Records"]:
             answer = ports.channels["email"].send(Outgoing(
-                address=record["body"], subject="回放", html="<p>茶</p>", text="茶",
+                address=record["body"], content=Email(subject="回放", html="<p>茶</p>", text="茶"),
                 headers={"List-Unsubscribe": "<https://shop.example/u/x>"},
                 tags={"reminder": "r1", "attempt": "1"},
             ))
@@ -84,7 +86,7 @@ def test_without_a_configuration_set_nothing_is_reported(tmp_path: Path) -> None
     """As SES does it."""
     host = tiny_host(tmp_path)
     channel = host.ports("web").channels["email"]
-    answer = channel.send(Outgoing("a@example.com", "s", "h", "t"))
+    answer = channel.send(Outgoing("a@example.com", Email("s", "t", "h")))
     assert isinstance(answer, Accepted)
     host.advance(60_000)
     assert len(host.mailbox) == 1
@@ -96,7 +98,7 @@ def test_a_mailbox_is_a_sequence(tmp_path: Path) -> None:
     host = tiny_host(tmp_path)
     channel = host.ports("web").channels["email"]
     for place in range(12):
-        channel.send(Outgoing(f"{place}@example.com", "s", "h", "t"))
+        channel.send(Outgoing(f"{place}@example.com", Email("s", "t", "h")))
     assert len(host.mailbox) == 12
     assert host.mailbox[-1].address == "11@example.com"
     assert [each.address for each in host.mailbox[2:4]] == ["2@example.com", "3@example.com"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from aftershow.model.playbooks import Playbook, Template
+from aftershow.model.playbooks import Playbook
+from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.store import Put, Range
 from aftershow.services.ingesting import write_key_hash

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftershow.model.engagements import CartLine, Engagement
-from aftershow.model.playbooks import Template, Text
+from aftershow.model.messages import Email
 from aftershow.model.products import Product
 from aftershow.model.settings import Settings
+from aftershow.model.templates import EmailPart, Template, Texts
 from aftershow.rules.content import MAX_SUBJECT_CHARACTERS, Links, NotRendered, pick, render, variables
 from tests.unit.samples import START, ended_show, examples, reachable, said
 from tests.unit.test_feedback import claimed
@@ -35,7 +37,14 @@ def values(name: str = "", title: str = "Spring", product: str = "p1") -> dict[s
 
 
 def one(subject: str = "s", text: str = "t", html: str = "h") -> Template:
-    return Template(name="x", texts={"en": Text(subject=subject, text=text, html=html)})
+    return Template(name="x", texts={"en": Texts(email=EmailPart(subject=subject, text=text, html=html))})
+
+
+def mail(template: Template, locale: str, values: dict[str, Any]) -> Email:
+    """The template's e-mail."""
+    rendered = render(template, "email", locale, values)
+    assert isinstance(rendered, Email)
+    return rendered
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
@@ -43,7 +52,7 @@ def one(subject: str = "s", text: str = "t", html: str = "h") -> Template:
 @pytest.mark.parametrize("name", ["", "Mei"])
 def test_every_template_renders_in_both_languages(template: Template, locale: str, name: str) -> None:
     assert {"en", "zh-CN"} <= set(template.texts)
-    rendered = render(template, locale, values(name))
+    rendered = mail(template, locale, values(name))
     for part in (rendered.subject, rendered.text, rendered.html):
         assert part.strip()
         assert not re.search(r"\{[{%]|[%}]\}", part)
@@ -59,7 +68,7 @@ def test_every_template_renders_in_both_languages(template: Template, locale: st
 def test_a_template_without_anything_to_say_still_renders(template: Template) -> None:
     nothing = variables(claimed(), reachable(traits={}), None, None, Settings(), LINKS)
     for locale in template.texts:
-        rendered = render(template, locale, nothing)
+        rendered = mail(template, locale, nothing)
         assert LINKS.unsubscribe in rendered.text
         assert "None" not in rendered.subject + rendered.text + rendered.html
 
@@ -67,7 +76,7 @@ def test_a_template_without_anything_to_say_still_renders(template: Template) ->
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
 def test_what_others_wrote_stays_text(template: Template) -> None:
     for locale in template.texts:
-        rendered = render(template, locale, values(EVIL, EVIL, EVIL))
+        rendered = mail(template, locale, values(EVIL, EVIL, EVIL))
         assert "<script" not in rendered.html
         assert not re.search(r"[\x00-\x1f\x7f\u0085\u2028\u2029]", rendered.subject)
         # Liquid in a variable is not Liquid.
@@ -77,7 +86,7 @@ def test_what_others_wrote_stays_text(template: Template) -> None:
 @examples(100)
 @given(st.text(max_size=400))
 def test_a_subject_is_one_short_line(text: str) -> None:
-    subject = render(one(subject="{{ name }}"), "en", {"name": text}).subject
+    subject = mail(one(subject="{{ name }}"), "en", {"name": text}).subject
     assert len(subject) <= MAX_SUBJECT_CHARACTERS
     assert len(subject.splitlines()) <= 1
     assert subject == subject.strip()
@@ -86,7 +95,7 @@ def test_a_subject_is_one_short_line(text: str) -> None:
 @examples(60)
 @given(st.text(max_size=60))
 def test_html_is_escaped_in_texts_and_attributes(text: str) -> None:
-    html = render(one(html='<a title="{{ name }}">{{ name }}</a>'), "en", {"name": text}).html
+    html = mail(one(html='<a title="{{ name }}">{{ name }}</a>'), "en", {"name": text}).html
     assert html.count("<") == 2
     assert html.count('"') == 2
 
@@ -110,18 +119,18 @@ def test_html_is_escaped_in_texts_and_attributes(text: str) -> None:
 def test_what_can_not_be_rendered_ends_with_a_reason(source: str) -> None:
     started = time.perf_counter()
     with pytest.raises(NotRendered, match="template x: "):
-        render(one(text=source), "en", {"name": "Mei", "long": "y" * 1_000})
+        mail(one(text=source), "en", {"name": "Mei", "long": "y" * 1_000})
     assert time.perf_counter() - started < 5
 
 
 def test_the_reason_names_no_personal_data() -> None:
     with pytest.raises(NotRendered) as refused:
-        render(one(text="{{ name | no_such_filter }}"), "en", {"name": "Mei Zhang"})
+        mail(one(text="{{ name | no_such_filter }}"), "en", {"name": "Mei Zhang"})
     assert "Mei" not in str(refused.value)
 
 
 def test_an_unknown_variable_is_empty() -> None:
-    assert render(one(subject="a{{ nothing.at.all }}b"), "en", {}).subject == "ab"
+    assert mail(one(subject="a{{ nothing.at.all }}b"), "en", {}).subject == "ab"
 
 
 @pytest.mark.parametrize(
@@ -130,13 +139,13 @@ def test_an_unknown_variable_is_empty() -> None:
      ("en-GB", "en"), ("en_US", "en"), ("de-DE", "en"), ("", "en"), ("x" * 35, "en")],
 )  # fmt: skip
 def test_a_locale_falls_back_to_its_language_then_to_english(locale: str, found: str) -> None:
-    text = Text(subject="s", text="t", html="h")
-    assert pick(Template(name="x", texts={"en": text, "zh-CN": text}), locale)[0] == found
+    text = Texts(email=EmailPart(subject="s", text="t", html="h"))
+    assert pick(Template(name="x", texts={"en": text, "zh-CN": text}), locale, "email")[0] == found
 
 
 def test_without_english_there_is_still_a_text() -> None:
-    text = Text(subject="s", text="t", html="h")
-    assert pick(Template(name="x", texts={"zh-CN": text, "de": text}), "fr")[0] == "de"
+    text = Texts(email=EmailPart(subject="s", text="t", html="h"))
+    assert pick(Template(name="x", texts={"zh-CN": text, "de": text}), "fr", "email")[0] == "de"
 
 
 def test_prices_are_shown_and_unknown_ones_left_out() -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
+from aftershow.adapters.providers import Outside
+from aftershow.model.channels import RateCard
+from aftershow.model.messages import Email
 from aftershow.ports.channels import Accepted, Ambiguous, Answer, Declined, Outgoing
+
+CARD = RateCard(
+    channel="email", provider="ses", per_second=14, currency="USD", micros=100, as_of="2026-11",
+    source="Amazon SES pricing: 0.10 USD per 1,000 e-mails; 14 a second is the usual first production quota",
+)  # fmt: skip
 
 # SES v2 SendEmail's errors (API reference). Never again: what is wrong with this message. Throttled: soon again.
 # Everything else that is refused is the owner's to mend (rights, sender, quota, a paused account): hourly, until the
@@ -28,8 +36,10 @@ class SesChannel:
 
     def send(self, message: Outgoing) -> Answer:
         """One attempt."""
+        if not isinstance(message.content, Email):
+            return Declined("not_an_email")
         try:
-            answer = self.client.send_email(**self._request(message))
+            answer = self.client.send_email(**self._request(message, message.content))
         except ClientError as error:
             return _refusal(error)
         except (ConnectTimeoutError, EndpointConnectionError):
@@ -38,16 +48,16 @@ class SesChannel:
             return Ambiguous(type(error).__name__)
         return Accepted(answer["MessageId"])
 
-    def _request(self, message: Outgoing) -> dict[str, Any]:
+    def _request(self, message: Outgoing, mail: Email) -> dict[str, Any]:
         request: dict[str, Any] = {
             "FromEmailAddress": self.sender,
             "Destination": {"ToAddresses": [message.address]},
             "Content": {
                 "Simple": {
-                    "Subject": {"Data": message.subject, "Charset": "UTF-8"},
+                    "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
                     "Body": {
-                        "Text": {"Data": message.text, "Charset": "UTF-8"},
-                        "Html": {"Data": message.html, "Charset": "UTF-8"},
+                        "Text": {"Data": mail.text, "Charset": "UTF-8"},
+                        "Html": {"Data": mail.html, "Charset": "UTF-8"},
                     },
                     "Headers": [{"Name": name, "Value": value} for name, value in message.headers.items()],
                 }
@@ -57,6 +67,12 @@ class SesChannel:
         if self.configuration_set:
             request["ConfigurationSetName"] = self.configuration_set
         return request
+
+
+def make(outside: Outside) -> SesChannel:
+    """The channel."""
+    settings = outside.settings
+    return SesChannel(outside.client("sesv2"), settings.sender, settings.configuration_set)
 
 
 def _refusal(error: ClientError) -> Answer:

@@ -1,4 +1,4 @@
-"""Playbooks and templates: what operators write, checked when it is read."""
+"""Playbooks: what operators write about who, when and where, checked when it is read."""
 
 from __future__ import annotations
 
@@ -89,19 +89,3 @@ class Playbook(Record):
         if len({step.id for step in self.steps}) < len(self.steps):
             raise ValueError("step ids must differ")
         return self
-
-
-class Text(Record):
-    """One locale's texts of a template, in Liquid."""
-
-    subject: str
-    text: str
-    html: str
-
-
-class Template(Record):
-    """A template: locale to texts. `link` names where its button leads: replay, cart, next show, shop."""
-
-    name: str
-    link: Literal["replay", "shop"] = "shop"
-    texts: dict[str, Text]

@@ -62,6 +62,12 @@ class Settings(BaseModel):
     archive_url: str = ""
     configuration_set: str = ""
 
+    # Channel to the provider that serves it, where that isn't the usual one; provider to its own options, such as keys.
+    providers: Json[dict[str, str]] = Field(default_factory=dict)
+    provider_options: Json[dict[str, dict[str, str]]] = Field(default_factory=dict)
+    # Channel to messages a second, where that isn't `send_rate_per_second`.
+    send_rates: Json[dict[str, float]] = Field(default_factory=dict)
+
     # Secrets: one signs the links in messages, one keys the hashes of addresses, and with one Douyin signs its pushes.
     link_secret: str = ""
     address_secret: str = ""
@@ -82,6 +88,10 @@ class Settings(BaseModel):
     refund_policy: RefundPolicy = "negative"
     reservation_minutes: int = Field(default=15, ge=1, le=1440)
     events_per_second: int = Field(default=1000, ge=1)
+
+    def rate_of(self, channel: str) -> float:
+        """Messages a second that each of the channel's send queues may pass on."""
+        return self.send_rates.get(channel, self.send_rate_per_second)
 
     def queue_named(self, arn: str) -> str | None:
         """The queue among these settings that an event source ARN means."""

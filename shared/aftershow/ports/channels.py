@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from aftershow.model.messages import Content
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A rendered message. `tags` go to the provider, which repeats them in its events."""
+    """A rendered message. `tags` (viewer, reminder, attempt) go to the provider, which repeats them in its events;
+    `headers` are an e-mail's."""
 
     address: str
-    subject: str
-    html: str
-    text: str
+    content: Content
     headers: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -22,6 +23,13 @@ class Outgoing:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The provider took the message."""
+
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """The provider keeps the message until a member of staff confirms it."""
 
     provider_id: str
 
@@ -46,7 +54,26 @@ class Ambiguous:
     reason: str
 
 
-Answer = Accepted | Declined | Ambiguous
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A line of a provider's error table: what an error code means for the message.
+
+    `again_after_seconds` as in Declined; `ambiguous` where the code doesn't say whether the message was taken.
+    """
+
+    reason: str
+    again_after_seconds: int | None = None
+    gives_up_address: bool = False
+    ambiguous: bool = False
+
+    def answer(self) -> Declined | Ambiguous:
+        """What to answer for it."""
+        if self.ambiguous:
+            return Ambiguous(self.reason)
+        return Declined(self.reason, self.again_after_seconds, self.gives_up_address)
+
+
+Answer = Accepted | Drafted | Declined | Ambiguous
 
 
 class Channel(Protocol):
@@ -54,3 +81,19 @@ class Channel(Protocol):
 
     def send(self, message: Outgoing) -> Answer:
         """One attempt; never raises for what the provider says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """No member of staff has confirmed the draft yet."""
+
+
+@runtime_checkable
+class Drafting(Protocol):
+    """What a channel whose messages staff confirm can do besides."""
+
+    def confirmed(self, provider_id: str, address: str) -> Waiting | Accepted | Declined | Ambiguous:
+        """What became of a draft; Ambiguous where nobody answered."""
+
+    def withdraw(self, provider_id: str) -> bool:
+        """Take a draft back; False where it could not be (it may have been sent)."""

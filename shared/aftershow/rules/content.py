@@ -7,19 +7,30 @@ variable that isn't known is empty at send.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import Any, assert_never
 
 from aftershow.model.engagements import CartLine, Engagement
+from aftershow.model.messages import Content, Email, Push, Sms, Webhook, Wechat, Wecom
 from aftershow.model.money import display
-from aftershow.model.playbooks import Template, Text
 from aftershow.model.products import Product
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
+from aftershow.model.templates import (
+    EmailPart,
+    Part,
+    PushPart,
+    SmsPart,
+    Template,
+    Texts,
+    WebhookPart,
+    WechatPart,
+    WecomPart,
+)
 from aftershow.model.viewers import Head
 
 MAX_LOOPS = 1_000
@@ -27,19 +38,12 @@ MAX_OUTPUT_BYTES = 256 * 1024
 MAX_SUBJECT_CHARACTERS = 120
 MAX_PRODUCTS = 4
 FALLBACK_LOCALE = "en"
+# The channel that takes whatever there is.
+FILE = "file"
 
 
 class NotRendered(Exception):
     """The template can't be rendered: its name and the reason, without personal data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A message's content."""
-
-    subject: str
-    text: str
-    html: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +54,18 @@ class Links:
     unsubscribe: str
 
 
-def pick(template: Template, locale: str) -> tuple[str, Text]:
-    """(locale, texts): the locale itself, its language, English, else whatever there is first."""
+def pick(template: Template, locale: str, channel: str) -> tuple[str, Texts]:
+    """(locale, texts) that has the channel: the locale itself, its language, English, else whatever there is first.
+    Raises NotRendered."""
+    texts = {name: one for name, one in template.texts.items() if channel == FILE or channel in one.channels}
+    if not texts:
+        raise NotRendered(f"template {template.name} has no text for {channel}")
     # Android writes zh_CN.
     language = locale.replace("_", "-").partition("-")[0].lower()
-    by_language = {name.partition("-")[0].lower(): name for name in sorted(template.texts, reverse=True)}
-    for name in (locale, by_language.get(language), FALLBACK_LOCALE):
-        if name in template.texts:
-            return name, template.texts[name]
-    name = sorted(template.texts)[0]
-    return name, template.texts[name]
+    by_language = {name.partition("-")[0].lower(): name for name in sorted(texts, reverse=True)}
+    wanted = (locale, by_language.get(language), FALLBACK_LOCALE, *sorted(texts))
+    name = next(name for name in wanted if name in texts)
+    return name, texts[name]
 
 
 def shown_lines(engagement: Engagement | None) -> dict[str, CartLine]:
@@ -105,24 +111,47 @@ def _line(product_id: str, line: CartLine, product: Product | None) -> dict[str,
     }
 
 
-def render(template: Template, locale: str, values: Mapping[str, Any]) -> Rendered:
-    """Render all parts. Raises NotRendered."""
+def render(template: Template, channel: str, locale: str, values: Mapping[str, Any]) -> Content:
+    """Render the texts of one channel. Raises NotRendered."""
     import liquid  # 190 ms: paid where a message is rendered, not by every cold start
-
-    _, texts = pick(template, locale)
 
     class Plain(liquid.Environment):
         loop_iteration_limit = MAX_LOOPS
         output_stream_limit = MAX_OUTPUT_BYTES
         local_namespace_limit = MAX_OUTPUT_BYTES
 
+    def plain(text: str) -> str:
+        return Plain().from_string(text).render(**values)
+
+    def page(text: str) -> str:
+        return Plain(autoescape=True).from_string(text).render(**values)
+
+    _, texts = pick(template, locale, channel)
+    part = getattr(texts, texts.channels[0] if channel == FILE else channel)
     try:
-        subject = Plain().from_string(texts.subject).render(**values)
-        text = Plain().from_string(texts.text).render(**values)
-        html = Plain(autoescape=True).from_string(texts.html).render(**values)
+        return _rendered(part, plain, page, str(values.get("link", "")))
     except liquid.exceptions.LiquidError as error:
         raise NotRendered(f"template {template.name}: {type(error).__name__}") from error
-    return Rendered(_one_line(subject), text.strip() + "\n", html)
+
+
+def _rendered(part: Part, plain: Callable[[str], str], page: Callable[[str], str], link: str) -> Content:
+    match part:
+        case EmailPart():
+            return Email(_one_line(plain(part.subject)), plain(part.text).strip() + "\n", page(part.html))
+        case SmsPart():
+            parameters = {name: plain(text).strip() for name, text in part.parameters.items()}
+            return Sms(plain(part.text).strip(), part.template_ids, parameters)
+        case PushPart():
+            return Push(_one_line(plain(part.title)), plain(part.text).strip(), link, plain(part.picture))
+        case WechatPart():
+            fields = {name: plain(text).strip() for name, text in part.fields.items()}
+            return Wechat(part.template_id, fields, plain(part.page))
+        case WecomPart():
+            return Wecom(plain(part.text).strip(), link, plain(part.picture), plain(part.video))
+        case WebhookPart():
+            return Webhook({name: plain(text) for name, text in part.data.items()})
+        case _:
+            assert_never(part)
 
 
 def _one_line(subject: str) -> str:

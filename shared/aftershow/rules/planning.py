@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from aftershow.model.channels import ADDRESSES
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import reminder_id
 from aftershow.model.instants import DAY
@@ -238,9 +239,10 @@ def has_address(head: Head, channel: str) -> bool:
 
 def address_of(head: Head, channel: str) -> str | None:
     """The person's address on a channel."""
-    if channel == "file":
-        return head.viewer
-    return head.trait("email") if channel == "email" else None
+    if channel not in ADDRESSES:
+        return None
+    trait = ADDRESSES[channel]
+    return head.viewer if trait is None else head.trait(trait)
 
 
 def may_use(head: Head, playbook: Playbook, channel: str) -> bool:

@@ -254,8 +254,16 @@ def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int,
         name=name if kind == "track" else kind,
         refused=refused,
         scanned=scanned if shop.trusted else None,
-        external_ids={kind_: value for kind_, value in reversed(external) if kind_ not in ("email", "phone")},
+        external_ids={kind_: value for kind_, value in reversed(external) if kind_ not in ("email", "phone")}
+        | (_push(own_context) if is_fact else {}),
     )
+
+
+def _push(context: dict[str, Any]) -> dict[str, str]:
+    """Where the app's notifications reach the person, and on which system."""
+    device = _object(context, "device")
+    token, platform = _text(device, "token"), _text(device, "type")
+    return {"push_token": token, **({"push_platform": platform.lower()} if platform else {})} if token else {}
 
 
 def message_id(fields: dict[str, Any], raw: bytes) -> str:

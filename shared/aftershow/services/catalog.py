@@ -9,9 +9,10 @@ from typing import TypeVar, cast
 
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import Launch
-from aftershow.model.playbooks import Playbook, Template
+from aftershow.model.playbooks import Playbook
 from aftershow.model.products import Product
 from aftershow.model.shows import Show
+from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Key, Range

@@ -55,7 +55,7 @@ def _fill(ports: Ports, name: str, queue: str, now: int) -> tuple[int, list[int]
     item = ports.store.get(keys.admission(name))
     waiting = ports.queues.backlog(queue).total
     cursors = still_good(Cursors.read(item.body) if item else Cursors(), waiting, now)
-    room = capacity(ports.settings.send_rate_per_second, waiting)
+    room = capacity(ports.settings.rate_of(name.partition("#")[0]), waiting)
     rows = _due_rows(ports, name, cursors, limit=max(1, min(room, MAX_PAGE)))
     chosen, moved = admit(rows, cursors, room, now)
     messages = [_message(row, now) for row in chosen]

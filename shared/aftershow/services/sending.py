@@ -13,11 +13,12 @@ import msgspec
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import address_hash
 from aftershow.model.instants import SECOND
+from aftershow.model.messages import Email
 from aftershow.model.products import Product
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Address, Head
 from aftershow.ports import keys
-from aftershow.ports.channels import Accepted, Declined, Outgoing
+from aftershow.ports.channels import Accepted, Ambiguous, Declined, Outgoing
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Put
 from aftershow.rules import claims, content, links
@@ -45,19 +46,21 @@ class _Claimed:
 
 
 class Pace:
-    """A worker's share of a channel's rate: one slot after the other."""
+    """A worker's share of each channel's rate: one slot after the other."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._slot_seconds = ports.settings.send_workers / ports.settings.send_rate_per_second
-        self._next_at = ports.now()
+        self._next_at: dict[str, int] = {}
 
-    def wait(self) -> None:
+    def wait(self, channel: str) -> None:
         """Until this worker's next slot."""
-        ahead = (self._next_at - self._ports.now()) / SECOND
+        settings = self._ports.settings
+        next_at = self._next_at.get(channel, 0)
+        ahead = (next_at - self._ports.now()) / SECOND
         if ahead > 0:
             self._ports.sleep(ahead)
-        self._next_at = max(self._next_at, self._ports.now()) + int(self._slot_seconds * SECOND)
+        slot_seconds = settings.send_workers / settings.rate_of(channel)
+        self._next_at[channel] = max(next_at, self._ports.now()) + int(slot_seconds * SECOND)
 
 
 def send(message: Received, ports: Ports, pace: Pace) -> None:
@@ -65,11 +68,12 @@ def send(message: Received, ports: Ports, pace: Pace) -> None:
     body = msgspec.json.decode(message.body)
     job = _Job(body["viewer"], body["reminder"], body["due"])
     item = ports.store.get(keys.reminder(job.viewer, job.reminder))
-    stale = claims.is_stale(Reminder.read(item.body) if item else None, job.due, ports.now())
-    if stale is not None:
+    row = Reminder.read(item.body) if item else None
+    stale = claims.is_stale(row, job.due, ports.now())
+    if row is None or stale is not None:
         ports.log.info("dropped", dropped=1, why=stale)
         return
-    pace.wait()
+    pace.wait(row.channel)
     owner = ports.new_id()
     claimed = settle(ports, lambda: _claim(ports, job, owner))
     if claimed is not None:
@@ -161,16 +165,14 @@ def _rendered(ports: Ports, row: Reminder, head: Head | None = None) -> _Claimed
     )
     engagement = _engagement(ports, head, row.about)
     values = content.variables(row, head, show, engagement, settings, addresses, _products(ports, engagement))
-    rendered = content.render(template, row.locale, values)
+    rendered = content.render(template, row.channel, row.locale, values)
     headers = {"List-Unsubscribe": f"<{addresses.unsubscribe}>", "List-Unsubscribe-Post": UNSUBSCRIBE_POST}
     return _Claimed(
         row,
         Outgoing(
             address=address_of(head, row.channel) or "",
-            subject=rendered.subject,
-            html=rendered.html,
-            text=rendered.text,
-            headers=headers if row.message_class == "marketing" else {},
+            content=rendered,
+            headers=headers if row.message_class == "marketing" and isinstance(rendered, Email) else {},
             tags={"viewer": row.viewer, "reminder": row.id, "attempt": str(row.attempt)},
         ),
     )
@@ -209,7 +211,8 @@ def _deliver(ports: Ports, claimed: _Claimed, owner: str) -> None:
     else:
         # Nobody knows: the lease runs out, and the provider's own event decides until then.
         health.note_ambiguous(ports, row.channel)
-        ports.log.warning("no clear answer from the provider", channel=row.channel, reason=answer.reason)
+        reason = answer.reason if isinstance(answer, Ambiguous) else "drafted"
+        ports.log.warning("no clear answer from the provider", channel=row.channel, reason=reason)
 
 
 def _mine(ports: Ports, row: Reminder, owner: str) -> tuple[Reminder, Item] | None:

@@ -1,0 +1,99 @@
+"""Templates: what operators write for each channel and locale, in Liquid, checked when it is read.
+
+A template has parts for the channels that it can go to; a channel without a part is passed over for it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from aftershow.model.base import Record
+
+# Providers number their templates themselves: provider name to the id that it gave.
+ProviderIds = dict[str, str]
+
+
+class EmailPart(Record):
+    """An e-mail: subject, plain text, page."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class SmsPart(Record):
+    """A text message, as the recipient reads it. Providers that know templates only get their id and `parameters`, in
+    this order; `text` must then read as they put it together."""
+
+    text: str
+    template_ids: ProviderIds = {}
+    parameters: dict[str, str] = {}
+
+
+class PushPart(Record):
+    """A notification on a telephone. `picture` is an https address."""
+
+    title: str
+    text: str
+    picture: str = ""
+
+
+class WechatPart(Record):
+    """A subscribe message of a mini-program: WeChat's template, its fields (`thing1`, `time2` ...), the page."""
+
+    template_id: str
+    fields: dict[str, str] = Field(min_length=1)
+    page: str = ""
+
+
+class WecomPart(Record):
+    """A draft that a member of staff confirms; `picture` or `video` is an https address."""
+
+    text: str
+    picture: str = ""
+    video: str = ""
+
+
+class WebhookPart(Record):
+    """What a partner's endpoint gets as `data`, beside who and which reminder."""
+
+    data: dict[str, str] = {}
+
+
+Part = EmailPart | SmsPart | PushPart | WechatPart | WecomPart | WebhookPart
+
+
+class Texts(Record):
+    """One locale's texts of a template, by channel."""
+
+    email: EmailPart | None = None
+    sms: SmsPart | None = None
+    push: PushPart | None = None
+    wechat: WechatPart | None = None
+    wecom: WecomPart | None = None
+    webhook: WebhookPart | None = None
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that there are texts for."""
+        return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+    @model_validator(mode="after")
+    def _some(self) -> Texts:
+        if not self.channels:
+            raise ValueError(f"a locale needs texts for a channel: one of {', '.join(type(self).model_fields)}")
+        return self
+
+
+class Template(Record):
+    """A template: locale to texts. `link` names where its button leads."""
+
+    name: str
+    link: Literal["replay", "shop"] = "shop"
+    texts: dict[str, Texts] = Field(min_length=1)
+
+    def has(self, channel: str) -> bool:
+        """Whether any locale has texts for the channel. What goes to a file is what would go anywhere."""
+        return channel == "file" or any(channel in texts.channels for texts in self.texts.values())
