@@ -24,7 +24,7 @@ INFRA = Path(__file__).resolve().parent.parent
 CHANNELS = ("email", "file")
 NOT_YET = ("sms", "push", "wechat", "wecom", "webhook")
 # What the template takes: parameters stand in descriptions, which are short.
-MAX_NAME, MAX_SENDER, MAX_ADDRESS = 40, 64, 110
+MAX_NAME, MAX_SENDER, MAX_ADDRESS = 40, 64, 90
 
 
 @dataclass(frozen=True, slots=True)

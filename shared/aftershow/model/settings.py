@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 
@@ -20,6 +20,13 @@ def environment() -> Mapping[str, str]:
 
 def _words(value: object) -> object:
     return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _rates(value: Any) -> Any:
+    """By channel: "sms=20,push=100"."""
+    if not isinstance(value, str):
+        return value
+    return dict(word.strip().partition("=")[::2] for word in value.split(",") if word.strip())
 
 
 class Settings(BaseModel):
@@ -66,7 +73,9 @@ class Settings(BaseModel):
     providers: Json[dict[str, str]] = Field(default_factory=dict)
     provider_options: Json[dict[str, dict[str, str]]] = Field(default_factory=dict)
     # Channel to messages a second, where that isn't `send_rate_per_second`.
-    send_rates: Json[dict[str, float]] = Field(default_factory=dict)
+    send_rates: Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_rates)] = Field(
+        default_factory=dict
+    )
 
     # Secrets: one signs the links in messages, one keys the hashes of addresses, and with one Douyin signs its pushes.
     link_secret: str = ""
