@@ -33,7 +33,7 @@ GOOD: list[tuple[Callable[[str], str], str, str]] = [
 BAD: list[tuple[Callable[[str], str], str, str]] = [
     (answers.name, " ", "needs a name"),
     (answers.name, "x" * 41, "at most 40"),
-    (answers.postal_address, "x" * 111, "at most 110"),
+    (answers.postal_address, "x" * 111, "at most 90"),
     (answers.sender, f"{'x' * 60}@a.cn", "at most 64"),
     (answers.zone, "Shanghai", "did you mean Asia/Shanghai"),
     (answers.zone, "Aisa/Shanghai", "did you mean Asia/Shanghai"),
