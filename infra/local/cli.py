@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from infra.local import dead, export, ledger, playbooks, runs
+from infra.local import dead, export, ledger, playbooks, runs, scores
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
 from infra.local.command import (
@@ -55,6 +55,7 @@ app = typer.Typer(
     help="Win back the viewers of a live show who left without ordering. Start with: aftershow demo",
 )
 app.add_typer(playbooks.app, name="playbooks")
+app.add_typer(scores.app, name="scores")
 app.add_typer(export.app, name="export")
 app.command()(coverage)
 app.add_typer(dead.app, name="dead")

@@ -22,7 +22,7 @@ from aftershow.ports.store import Range
 from aftershow.rules.intent import score
 from aftershow.rules.launching import Launched
 from aftershow.rules.planning import Person, Plan, Shop, plan
-from aftershow.services import people
+from aftershow.services import catalog, people
 from aftershow.services.scheduling import FIRST_WALK_SECONDS, PAGE_VIEWERS
 
 # From so many viewers on the rest of a show is estimated: shards are fair samples, and each person costs four reads.
@@ -87,7 +87,7 @@ def dry_run(
     """Plan for the viewers of a show that is over as if `playbooks` stood as they say; nothing is written. After
     `enough` viewers the rest is estimated."""
     result = DryRun(show)
-    shop = Shop(playbooks, {show.show: show}, ports.settings)
+    shop = Shop(playbooks, {show.show: show}, ports.settings, catalog.intent(ports))
     for shard in range(keys.SHOW_SHARDS):
         for viewer in _viewers(ports, keys.show_shard(show.show, shard)):
             _look(ports, shop, show, viewer, result)
@@ -114,14 +114,15 @@ def _look(ports: Ports, shop: Shop, show: Show, viewer: str, result: DryRun) -> 
     reading = people.read(ports, viewer)
     if reading is None:
         result.viewers += 1
-        _count_out(result, WouldNot(viewer, "no_identity", *_warmth(people.engagements_of(ports, [viewer]).get(about))))
+        unknown = WouldNot(viewer, "no_identity", *_warmth(shop, people.engagements_of(ports, [viewer]).get(about)))
+        _count_out(result, unknown)
         return
     person = as_of(reading.person, show.closed_at or 0)
     if viewer != _counted_as(ports, person.head, about, viewer):
         return
     result.viewers += 1
     decided = plan(person, shop, (show.closed_at or 0) + FIRST_WALK_SECONDS * SECOND)
-    warmth = _warmth(person.engagements.get(about))
+    warmth = _warmth(shop, person.engagements.get(about))
     planned = [row for row in decided.rows if row.open]
     if planned:
         _count_in(result, shop, planned, warmth)
@@ -159,10 +160,10 @@ def _count_out(result: DryRun, one: WouldNot) -> None:
         result.would_not.append(one)
 
 
-def _warmth(engagement: Engagement | None) -> tuple[str, int]:
+def _warmth(shop: Shop, engagement: Engagement | None) -> tuple[str, int]:
     if engagement is None:
         return "", 0
-    scored = score(engagement)
+    scored = score(engagement, shop.intent)
     return scored.temperature, scored.intent
 
 

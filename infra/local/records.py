@@ -9,7 +9,7 @@ from typing import TypeVar, get_args
 
 from aftershow.model.base import Record
 from aftershow.model.coverage import Coverage, Seen
-from aftershow.model.engagements import Engagement
+from aftershow.model.engagements import Engagement, Score
 from aftershow.model.ids import IdentityKind, is_viewer
 from aftershow.model.ledger import Account, Entry
 from aftershow.model.orders import Order
@@ -23,9 +23,10 @@ from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
 from aftershow.rules.coverage import of_shop
 from aftershow.rules.identifiers import Identifier, named_by
+from aftershow.rules.intent import score
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
-from aftershow.services import launching
+from aftershow.services import catalog, launching
 from aftershow.services.recounted import Recount
 from aftershow.services.recounting import recount
 from infra.local.host import LocalHost
@@ -180,7 +181,12 @@ class Records:
     @cached_property
     def shop(self) -> Shop:
         """What all people share, as the planner sees it."""
-        return Shop(launching.playbooks(self._host.store), self.shows, self.settings)
+        by = catalog.intent(self._host.ports("schedule_reminder"))
+        return Shop(launching.playbooks(self._host.store), self.shows, self.settings, by)
+
+    def score(self, engagement: Engagement) -> Score:
+        """An engagement's score as the functions give it now."""
+        return score(engagement, self.shop.intent)
 
     def of_viewer(self, viewer: str) -> Human | None:
         """The person behind a viewer id."""

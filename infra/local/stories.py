@@ -9,7 +9,7 @@ from aftershow.model.engagements import Engagement, Kind
 from aftershow.model.ledger import set_aside
 from aftershow.model.orders import Order
 from aftershow.model.reminders import Reminder, Step
-from aftershow.rules.intent import score, why
+from aftershow.rules.intent import why
 from aftershow.rules.planning import zone_of
 from aftershow.rules.points import why_no_points
 from infra.local.records import Human, Records
@@ -47,9 +47,9 @@ def story(records: Records, human: Human) -> Story:
     return Story(human.viewer[:SHORT_ID], zone, tuple(sorted(lines, key=lambda line: line.at)), records.now)
 
 
-def because(engagement: Engagement) -> tuple[Because, ...]:
+def because(records: Records, engagement: Engagement) -> tuple[Because, ...]:
     """The reasons of an engagement's score as it is now."""
-    return tuple(Because(reason.code, reason.amount) for reason in why(score(engagement)))
+    return tuple(Because(reason.code, reason.amount) for reason in why(records.score(engagement)))
 
 
 def planned_because(row: Reminder) -> tuple[str, tuple[Because, ...]]:

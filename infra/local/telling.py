@@ -12,7 +12,6 @@ from aftershow.model.ids import kind_of
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.reminders import Reminder
 from aftershow.rules.coverage import SCORES, Trust, trust
-from aftershow.rules.intent import score
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import EXPIRED, LeftAlone, address_of, attributed_show, choose_channel, plan
 from infra.local.books import entry_json, ledger, points_json
@@ -54,7 +53,7 @@ def watchers(records: Records) -> list[Watcher]:
         engagements = records.engagements_of(human)
         if not engagements:
             continue
-        warmest = max(engagements.values(), key=lambda one: (score(one).intent, one.about))
+        warmest = max(engagements.values(), key=lambda one: (records.score(one).intent, one.about))
         ordered = _ordered_in_show(records, human, engagements)
         found.append(Watcher(human, warmest, ordered, tuple(records.reminders_of(human))))
     return found
@@ -143,7 +142,7 @@ def summary(records: Records, tally: Mapping[str, int], begins_at: int, *, synth
         else [
             Count("watched", len(people)),
             Count("no_order", len(left)),
-            Count("almost_bought", sum(score(one.engagement).temperature == "hot" for one in left)),
+            Count("almost_bought", sum(records.score(one.engagement).temperature == "hot" for one in left)),
             Count("reachable", sum(_reachable(records, one) == "" for one in left)),
             Count("reminded", len(reminded)),
             Count("clicked", sum(any(row.feedback.clicked_at for row in one.messaged) for one in reminded)),
@@ -212,13 +211,13 @@ def _why_alone(records: Records, one: Watcher) -> str:
 
 
 def _non_orderers(records: Records, left: Iterable[Watcher]) -> Iterator[NonOrderer]:
-    for one in sorted(left, key=lambda each: (-score(each.engagement).intent, each.human.viewer)):
-        scored = score(one.engagement)
+    for one in sorted(left, key=lambda each: (-records.score(each.engagement).intent, each.human.viewer)):
+        scored = records.score(one.engagement)
         yield NonOrderer(
             viewer=one.human.viewer[:SHORT_ID],
             temperature=scored.temperature,
             intent=scored.intent,
-            because=because(one.engagement),
+            because=because(records, one.engagement),
             unreachable=_reachable(records, one),
         )
 
@@ -289,7 +288,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         if head
         else [],
         "not_joined": records.namesakes(human),
-        "engagements": [_engagement(one) for one in engagements.values()],
+        "engagements": [_engagement(records, one) for one in engagements.values()],
         "orders": [
             {**one.model_dump(exclude_defaults=True), "at": iso(one.at) if one.at is not None else None}
             for one in records.orders_of(human)
@@ -344,8 +343,8 @@ def _consent(human: Human) -> list[dict[str, object]]:
     ]
 
 
-def _engagement(engagement: Engagement) -> dict[str, object]:
-    scored = score(engagement)
+def _engagement(records: Records, engagement: Engagement) -> dict[str, object]:
+    scored = records.score(engagement)
     return {
         "about": engagement.about,
         "from": iso(engagement.first_at),

@@ -15,18 +15,18 @@ from pydantic import ValidationError
 
 from aftershow.model.instants import DAY, iso, parse_instant
 from aftershow.model.scorecards import Scorecard
+from aftershow.rules.intent import FEATURES as INTENT_FEATURES
 from infra.local.command import JsonOption, check_writable, json_text, put, refuse, refusing
 from infra.local.learning.purchases import Purchases, read_purchases
 from infra.local.learning.samples import BadData, Samples, text_lines
-from infra.local.learning.sessions import month, read_sessions
+from infra.local.learning.sessions import by_product_seconds, month, read_sessions
+from infra.local.learning.viewings import Viewings, read_viewings
 
 if TYPE_CHECKING:
     from infra.local.learning.evaluating import Evaluation
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 USUAL_HORIZON_DAYS = 90
-# Columns of the behaviour that alone ranks best: a model that doesn't beat it is none.
-_PRODUCT_SECONDS = 5
 
 
 class What(StrEnum):
@@ -61,7 +61,7 @@ FormOption = Annotated[
     Form | None,
     typer.Option(
         "--format",
-        help="What it holds: shoppers for intent; cdnow, online-retail or segment for repurchase, else found out.",
+        help="For intent shoppers or segment, for repurchase cdnow, online-retail or segment. Found out by itself.",
         show_default=False,
     ),
 ]
@@ -86,7 +86,8 @@ def train(
 
     with refusing(BadData, OSError, Disagrees):
         if what is What.INTENT:
-            card = train_intent(_sessions(data, form), data.name)
+            viewings = _viewings(data, form)
+            card = train_intent(viewings.samples, data.name, viewings.horizon_days)
         else:
             bought = _purchases(data, form)
             half = (bought.ends - bought.begins) // 2 // DAY
@@ -119,7 +120,7 @@ def evaluate(
         typer.Option(
             "--test-from",
             metavar="WHEN",
-            help="Learn before it, measure from it on: a month (Sep) for shoppers, a date for purchases.",
+            help="Learn before it, measure from it on: a month (Sep) for shoppers, a date for everything else.",
             show_default=False,
         ),
     ] = None,
@@ -127,9 +128,9 @@ def evaluate(
 ) -> None:
     """Measure how well a score tells people apart, on people and times that it did not learn from.
 
-    intent: five-fold over all sessions, or learnt on the months before --test-from. repurchase: as of --test-from (the
-    middle of the file unless given), learnt only from what was known by then. AUC .5 is chance; Brier is the mean
-    squared error of the probability, to be compared with that of the base rate.
+    intent: five-fold over all sessions or viewers, or learnt on what was before --test-from. repurchase: as of
+    --test-from (the middle of the file unless given), learnt only from what was known by then. AUC .5 is chance; Brier
+    is the mean squared error of the probability, to be compared with that of the base rate.
     """
     check_writable(json_file)
     _install()
@@ -150,23 +151,23 @@ def evaluate(
 
 def _evaluate_intent(data: Path, form: Form | None, card: Scorecard | None, test_from: str | None) -> Evaluation:
     from infra.local.learning import evaluating
-    from infra.local.learning.training import arrays, train_intent
+    from infra.local.learning.training import train_intent
 
-    samples = _sessions(data, form)
-    known, tested = (
-        (samples.before(month(test_from)), samples.since(month(test_from))) if test_from else (None, samples)
-    )
-    seconds = {"product_seconds": arrays(tested)[0][:, _PRODUCT_SECONDS]} if tested.rows else {}
+    viewings = _viewings(data, form)
+    samples = viewings.samples
+    since = _since(samples, test_from) if test_from else None
+    tested = samples if since is None else samples.since(since)
+    baselines = {} if not tested.rows else viewings.baselines(tested)
     if card is not None:
         _fits(card, tested)
-        return evaluating.held_out(card, tested, card.positives / card.rows, seconds, _how(card, data))
-    if test_from is None:
-        return evaluating.cross_validated(samples, train_intent, seconds)
-    known = samples.before(month(test_from))
+        return evaluating.held_out(card, tested, card.positives / card.rows, baselines, _how(card, data))
+    if since is None:
+        return evaluating.cross_validated(samples, train_intent, baselines)
+    known = samples.before(since)
     known.check(data, f"an order before {test_from}")
     learnt = train_intent(known, data.name)
-    how = f"learnt on the {known.rows:,} sessions before {test_from}"
-    return evaluating.held_out(learnt, tested, known.positives / known.rows, seconds, how)
+    how = f"learnt on the {known.rows:,} {viewings.of} before {test_from}"
+    return evaluating.held_out(learnt, tested, known.positives / known.rows, baselines, how)
 
 
 def _evaluate_repurchase(data: Path, form: Form | None, card: Scorecard | None, test_from: str | None) -> Evaluation:
@@ -197,10 +198,19 @@ def _middle(bought: Purchases) -> int:
     return (bought.begins // DAY + days // 2) * DAY
 
 
-def _sessions(data: Path, form: Form | None) -> Samples:
-    if form not in (None, Form.SHOPPERS):
-        raise BadData(f"intent is learnt from sessions: --format shoppers, not {form}")
-    return read_sessions(data)
+def _viewings(data: Path, form: Form | None) -> Viewings:
+    form = form or (Form.SEGMENT if _form_of(data) is Form.SEGMENT else Form.SHOPPERS)
+    if form is Form.SHOPPERS:
+        return Viewings(read_sessions(data), None, "sessions", by_product_seconds)
+    if form is not Form.SEGMENT:
+        raise BadData(f"intent is learnt from what people did: --format shoppers or segment, not {form}")
+    viewings = read_viewings(data)
+    viewings.samples.check(data, "an order")
+    return viewings
+
+
+def _since(samples: Samples, test_from: str) -> float:
+    return float(_moment(test_from)) if samples.features == INTENT_FEATURES else float(month(test_from))
 
 
 def _purchases(data: Path, form: Form | None) -> Purchases:
@@ -209,7 +219,7 @@ def _purchases(data: Path, form: Form | None) -> Purchases:
     return read_purchases(data, form.value if form else _form_of(data))
 
 
-def _form_of(data: Path) -> str:
+def _form_of(data: Path) -> Form:
     first = next(text_lines(data), "").strip()
     if first.startswith("{"):
         return Form.SEGMENT
@@ -232,7 +242,7 @@ def _how(card: Scorecard, data: Path) -> str:
 
 
 def _fits(card: Scorecard, tested: Samples) -> None:
-    if card.features != tested.features:
+    if not set(card.features) <= set(tested.features):
         raise BadData(f"the scorecard wants {', '.join(card.features)}; the file gives {', '.join(tested.features)}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.metrics import brier_score_loss, roc_auc_score
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from aftershow.model.scorecards import Scorecard
 from aftershow.rules.scorecards import probability
@@ -53,17 +53,24 @@ def cross_validated(samples: Samples, train: Train, baselines: Mapping[str, Any]
     """Everybody is judged by a card that learnt from the other four fifths."""
     x, y = arrays(samples)
     said, base = np.zeros(len(y)), np.zeros(len(y))
-    for learnt, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(x, y):
+    for learnt, held_out in _folds(samples).split(x, y, [one.who for one in samples.samples]):
         part = Samples(samples.features, [samples.samples[number] for number in learnt])
         said[held_out] = answers(train(part, "a fold"), x[held_out])
         base[held_out] = part.positives / part.rows
     return _measured(y, said, base, baselines, f"{FOLDS}-fold cross-validation")
 
 
+def _folds(samples: Samples) -> Any:
+    """Who was looked at twice is never learnt from and measured on at once."""
+    kind = StratifiedGroupKFold if any(one.who for one in samples.samples) else StratifiedKFold
+    return kind(FOLDS, shuffle=True, random_state=0)
+
+
 def held_out(card: Scorecard, tested: Samples, base_rate: float, baselines: Mapping[str, Any], how: str) -> Evaluation:
     """People and times that the card did not learn from; `base_rate` is that of the training."""
     x, y = arrays(tested)
-    return _measured(y, answers(card, x), np.full(len(y), base_rate), baselines, how)
+    wanted = [tested.features.index(name) for name in card.features]
+    return _measured(y, answers(card, x[:, wanted]), np.full(len(y), base_rate), baselines, how)
 
 
 def answers(card: Scorecard, x: Any) -> Any:

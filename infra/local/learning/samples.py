@@ -25,6 +25,8 @@ class Sample:
     values: tuple[float, ...]
     happened: bool
     when: float
+    # Samples of one person are learnt from or measured on together; empty where each stands for itself.
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)

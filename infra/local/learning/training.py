@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from aftershow.model.ids import body_hash
 from aftershow.model.scorecards import Pair, Scorecard, Slope, Steps
 from aftershow.rules.scorecards import probability
 from infra.local.learning.samples import Samples
@@ -62,18 +63,23 @@ def train_repurchase(samples: Samples, learnt_from: str, horizon_days: float) ->
         ),
     )
     _check(card, model, x)
-    return card
+    return named(card)
 
 
-def train_intent(samples: Samples, learnt_from: str) -> Scorecard:
+def train_intent(samples: Samples, learnt_from: str, horizon_days: float | None = None) -> Scorecard:
     """Steps of every feature, and the pairs that say more than their features do."""
     x, y = arrays(samples)
     pairs = _telling_pairs(x, y)
     singles = [{number} for number in range(x.shape[1])]
     model = _boosting([*(set(pair) for pair in pairs), *singles]).fit(x, y)
-    card = _collapsed(model, samples, learnt_from)
+    card = _collapsed(model, samples, learnt_from).model_copy(update={"horizon_days": horizon_days})
     _check(card, model, x)
-    return card
+    return named(card)
+
+
+def named(card: Scorecard) -> Scorecard:
+    """The card with a version that follows from what it says: two cards of one version are the same card."""
+    return card.model_copy(update={"version": f"trained-{body_hash('card', card.body())[:10]}"})
 
 
 def arrays(samples: Samples) -> tuple[Any, Any]:

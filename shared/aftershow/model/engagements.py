@@ -67,6 +67,19 @@ class Kind(IntEnum):
     ASKED_TRUST = 36
     ASKED_STOCK = 37
     HESITATED = 38
+    PAYMENT_FAILED = 64
+    # What somebody said when they were asked why they did not order.
+    STATED_PRICE = 65
+    STATED_SHIPPING = 66
+    STATED_PROMOTION = 67
+    STATED_REVIEWS = 68
+    STATED_TRUST = 69
+    STATED_SCARCITY = 70
+    STATED_HOST = 71
+    STATED_ATMOSPHERE = 72
+    STATED_HESITATION = 73
+    STATED_NOT_INTERESTED = 74
+    STATED_BOUGHT_ELSEWHERE = 75
 
 
 class CartLine(Record):

@@ -156,6 +156,11 @@ def launch_decision(at: int, playbook_id: str) -> Key:
     return Key("catalog", "launch_decisions", f"{at:015d}#{playbook_id}")
 
 
+def scorecard(name: str) -> Key:
+    """The scorecard by which a shop scores; all of them share a partition, to be listed."""
+    return Key("catalog", "scorecards", name)
+
+
 def template(name: str) -> Key:
     """The texts of a template, all channels and locales."""
     return Key("catalog", "templates", name)

@@ -20,7 +20,7 @@ from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Head, RecentOrder
 from aftershow.rules import timing
-from aftershow.rules.intent import score, why
+from aftershow.rules.intent import Trained, score, why
 from aftershow.rules.launching import OUTSIDE_SHARE, Launched, share_text
 from aftershow.rules.people import may_be_written
 
@@ -46,6 +46,8 @@ class Shop:
     playbooks: Sequence[Launched]
     shows: Mapping[str, Show]
     settings: Settings
+    # The shop's own scorecard of intent; None: the default weights.
+    intent: Trained | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def _show_occasion(person: Person, shop: Shop, launched: Launched, about: str, n
     show = shop.shows.get(engagement.show or "")
     if show is None or show.closed_at is None or engagement.show is None:
         return
-    scored = score(engagement)
+    scored = score(engagement, shop.intent)
     if scored.temperature not in playbook.temperatures:
         return
     against = (

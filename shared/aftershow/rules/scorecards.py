@@ -19,11 +19,15 @@ def probability(card: Scorecard) -> Callable[[Values], float]:
     score = log_odds(card)
 
     def chance(values: Values) -> float:
-        odds = score(values)
-        # Two forms of one formula: neither overflows.
-        return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
+        return logistic(score(values))
 
     return chance
+
+
+def logistic(odds: float) -> float:
+    """The probability of log odds."""
+    # Two forms of one formula: neither overflows.
+    return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
 
 
 def log_odds(card: Scorecard) -> Callable[[Values], float]:

@@ -481,6 +481,12 @@ def _vote(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     return Did((Kind.POLLED,), product=_text(properties, "product_id"), vote=vote)
 
 
+def _survey(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    """An answer counts as one; a stated reason for not ordering also by what it says."""
+    stated = _STATED.get((_text(properties, "reason") or "").lower().replace(" ", "_"))
+    return Did((Kind.ANSWERED,) if stated is None else (Kind.ANSWERED, stated))
+
+
 def _consent(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     purpose, channel, state = (_text(properties, name) for name in ("purpose", "channel", "state"))
     if purpose not in ("marketing", "service"):
@@ -628,6 +634,7 @@ _READERS: dict[str, Reader] = {
     "Products Compared": _comparison,
     "Live Poll Voted": _vote,
     "Coupon Applied": lambda _properties, _stamp: Did((Kind.COUPON_TRIED, Kind.COUPON_APPLIED)),
+    "Survey Answered": _survey,
     "Product Added": _added,
     "Product Removed": _removed,
     "Message Consent Updated": _consent,
@@ -647,6 +654,10 @@ _READERS: dict[str, Reader] = {
     "Live Show Started": _show_news("started_at"),
     "Live Show Ended": _show_news("ended_at"),
 }
+# `reason` of Survey Answered: the obstacles, and that there was no wish to buy here.
+_STATED: dict[str, Kind] = {
+    kind.name.removeprefix("STATED_").lower(): kind for kind in Kind if kind.name.startswith("STATED_")
+}
 _WECOM = frozenset({"WeCom Contact Added", "WeCom Contact Deleted"})
 _ADDRESSES: tuple[IdentityKind, ...] = ("email", "phone")
 _COUNTED = {
@@ -663,6 +674,7 @@ _COUNTED = {
     "Cart Viewed": Kind.PRODUCT_VIEWED,
     "Checkout Started": Kind.CHECKOUT_STARTED,
     "Payment Info Entered": Kind.PAYMENT_ENTERED,
+    "Payment Failed": Kind.PAYMENT_FAILED,
     "Coupon Entered": Kind.COUPON_TRIED,
     "Coupon Denied": Kind.COUPON_DENIED,
     "Product Added to Wishlist": Kind.WISHED,

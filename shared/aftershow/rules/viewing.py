@@ -32,6 +32,8 @@ class Known:
     unnamed: Mapping[str, UnnamedRefund]
     # Whether a show is known to be over.
     is_over: Callable[[str], bool]
+    # The shop's own scorecard of intent; None: the default weights.
+    intent: intent.Trained | None = None
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ def _fold_behaviour(outcome: Outcome, known: Known, events: list[Event]) -> None
         before = known.engagements.get(key)
         folded = engagements.fold(key[0], key[1], group[0].show, before, group)
         outcome.duplicates += folded.duplicates
-        after = folded.engagement.model_copy(update={"score": intent.score(folded.engagement)})
+        after = folded.engagement.model_copy(update={"score": intent.score(folded.engagement, known.intent)})
         if after != before:
             outcome.engagements[key] = (after, _warmth(before, after, known))
 

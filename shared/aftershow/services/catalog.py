@@ -7,15 +7,19 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar, cast
 
+from pydantic import ValidationError
+
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import Launch
 from aftershow.model.playbooks import Playbook
 from aftershow.model.products import Product
+from aftershow.model.scorecards import Scorecard
 from aftershow.model.shows import Show
 from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Key, Range
+from aftershow.rules.intent import Trained, Unusable, trained
 from aftershow.rules.launching import Launched, launched
 
 T = TypeVar("T")
@@ -87,6 +91,22 @@ def product(ports: Ports, product_id: str) -> Product | None:
     """A product."""
     text = body(ports, keys.product(product_id))
     return Product.read(text) if text else None
+
+
+def intent(ports: Ports) -> Trained | None:
+    """The shop's own scorecard of intent; None where it has none that this version can use."""
+    text = body(ports, keys.scorecard("intent"))
+    return _trained(text) if text else None
+
+
+@lru_cache(maxsize=2)
+def _trained(text: str) -> Trained | None:
+    """A card is checked before it is brought here. One that an older version left behind must not stop the scoring: the
+    default weights, whose version stands in each score, take its place."""
+    try:
+        return trained(Scorecard.read(text))
+    except (ValidationError, Unusable):
+        return None
 
 
 def template(ports: Ports, name: str) -> Template | None:

@@ -87,4 +87,4 @@ def shop_for(ports: Ports, person: Person) -> Shop:
     """The shared things that a person's planning looks at."""
     names = sorted({one.show for one in person.engagements.values() if one.show})
     shows: dict[str, Show] = {name: show for name in names if (show := catalog.show(ports, name))}
-    return Shop(catalog.playbooks(ports), shows, ports.settings)
+    return Shop(catalog.playbooks(ports), shows, ports.settings, catalog.intent(ports))

@@ -338,7 +338,8 @@ class _Attempt:
         return heads
 
     def _known(self, read: _Read, wanted: Sequence[Key], heads: dict[str, Head]) -> viewing.Known:
-        known = viewing.Known(heads, engagements := {}, orders := {}, unnamed := {}, self._is_over)
+        by = catalog.intent(self.ports)
+        known = viewing.Known(heads, engagements := {}, orders := {}, unnamed := {}, self._is_over, by)
         for key in wanted:
             item = read.item(key)
             if item is None:
