@@ -18,7 +18,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "gifts": ("gifts", "送礼"),
     "follows": ("follows", "关注与取关"),
     "fan_clubs": ("fan clubs", "粉丝团"),
-    "polls": ("polls", "投票问答"),
+    "polls": ("polls and surveys", "投票、问答与问卷"),
     "reservations": ("reservations", "预约"),
     "replays": ("replays", "看回放"),
     "searches": ("searches", "搜索"),
