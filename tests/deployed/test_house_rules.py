@@ -25,7 +25,7 @@ def test_every_rule_looks_at_something(expanded: Mapping[str, Any]) -> None:
     """The expansion has what the rules are about."""
     kinds = [resource["Type"] for resource in expanded["Resources"].values()]
     assert kinds.count("AWS::Lambda::Function") == 10
-    assert kinds.count("AWS::Lambda::EventSourceMapping") == 13
+    assert kinds.count("AWS::Lambda::EventSourceMapping") == 18
     assert kinds.count("AWS::DynamoDB::Table") == 8
     assert kinds.count("AWS::CodeDeploy::DeploymentGroup") == 10
     assert len(rules.unconditional_dead_queues(expanded)) == 7

@@ -108,6 +108,26 @@ def test_the_file_channel_has_a_queue_only_when_it_is_on(real: Template) -> None
         assert set(told.values()) <= {queue.id for queue in template.queues}
 
 
+@pytest.mark.parametrize(
+    ("channel", "parameter", "provider", "queue"),
+    [("sms", "SmsProvider", "aliyun", "SmsQueue"), ("push", "PushProvider", "sns", "PushQueue"),
+     ("wechat", "WechatProvider", "wechat", "WechatQueue"), ("wecom", "WecomProvider", "wecom", "WecomQueue"),
+     ("webhook", "WebhookProvider", "webhook", "WebhookQueue")],
+)  # fmt: skip
+def test_a_channel_with_a_provider_has_a_queue_and_a_worker(
+    real: Template, channel: str, parameter: str, provider: str, queue: str
+) -> None:
+    """Both classes share it; without a provider there is none."""
+    on = read_template(REAL, {parameter: provider, "Channels": f"email,{channel}"})
+    for function in ("release_due", "send_message"):
+        told = json.loads(on.function(function).environment["SEND_QUEUES"])
+        assert set(told) == MARKETING_QUEUES | {f"{channel}#marketing", f"{channel}#service"}
+        assert {told[f"{channel}#marketing"], told[f"{channel}#service"]} == {queue}
+    assert queue in {each.queue for each in on.queue_sources}
+    assert queue not in {each.queue for each in real.queue_sources}
+    assert queue not in {each.id for each in real.queues}
+
+
 def test_links_lead_to_the_api_unless_told_otherwise(real: Template) -> None:
     """The first deployment works without knowing its own address."""
     assert real.function("send_message").environment["BASE_URL"].startswith("https://Api.")
