@@ -86,7 +86,7 @@ class LocalHost:
     seed        of ids and chance
     start_at    epoch ms; None: go on from the clock kept in the state
     faults      numbers the calls of ports, and may break one
-    folder      where the channel "file" writes
+    folder      where the channel "file" writes, and those that have no stand-in here, each into a folder of its name
     channels    in the place of the real channels of these names, for tests
 
     Raises TemplateError.
@@ -278,6 +278,8 @@ class LocalHost:
         environment = dict(function.environment)
         if self._folder is not None:
             environment["MESSAGE_FOLDER"] = str(self._folder)
+        # What providers gave a shop is for the real ones: here nobody is reached.
+        environment.pop("PROVIDER_OPTIONS", None)
         settings = Settings.of(environment)
         return Warm(
             function=function,
@@ -296,7 +298,12 @@ class LocalHost:
         def file() -> Channel:
             return FileChannel(Path(settings.message_folder))
 
+        def to_disk(name: str) -> MakeChannel:
+            return lambda: FileChannel(Path(settings.message_folder) / name)
+
         makers: dict[str, MakeChannel] = {"email": email, "file": file} | self._given_channels
+        if settings.message_folder:
+            makers = {name: to_disk(name) for name in settings.channels} | makers
         return {name: makers[name] for name in settings.channels if name in makers}
 
     def _make_workers(self, watch: QueueWatch) -> list[Worker]:
