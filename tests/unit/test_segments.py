@@ -54,7 +54,7 @@ def test_a_signature_counts() -> None:
 
 
 @examples(200)
-@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=400))
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400))
 def test_a_text_fits_into_what_is_charged(text: str) -> None:
     for found in (length(text), length(text, "chinese")):
         room = {"GSM": (160, 153), "UCS-2": (70, 67)}[found.alphabet]
