@@ -15,6 +15,8 @@ from aftershow.ports.channels import Channel
 PROVIDERS: dict[tuple[str, str], str] = {
     ("email", "ses"): "ses",
     ("file", "file"): "file",
+    ("sms", "aliyun"): "aliyun_sms",
+    ("sms", "tencent"): "tencent_sms",
 }
 # What a shop gets that names no provider.
 USUAL: dict[str, str] = {"email": "ses", "file": "file"}
