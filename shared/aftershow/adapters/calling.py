@@ -66,12 +66,21 @@ class Calls:
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply | Declined | Ambiguous:
         """One POST; never raises for what the other side does."""
+        return self._once("POST", path, body, headers)
+
+    def get(self, path: str) -> Reply | Declined | Ambiguous:
+        """One GET, likewise."""
+        return self._once("GET", path, None, {})
+
+    def _once(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Reply | Declined | Ambiguous:
         if self.now() - self._used_at > IDLE_MILLISECONDS:
             self._pool.clear()
         self._used_at = self.now()
         try:
             response = self._pool.request(
-                "POST", self.url + path, body=body, headers=dict(headers), redirect=False, preload_content=False
+                method, self.url + path, body=body, headers=dict(headers), redirect=False, preload_content=False
             )
             try:
                 answer = response.read(MAX_ANSWER_BYTES)

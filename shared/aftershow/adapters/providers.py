@@ -17,9 +17,11 @@ PROVIDERS: dict[tuple[str, str], str] = {
     ("file", "file"): "file",
     ("sms", "aliyun"): "aliyun_sms",
     ("sms", "tencent"): "tencent_sms",
+    ("wechat", "wechat"): "wechat",
+    ("wecom", "wecom"): "wecom",
 }
 # What a shop gets that names no provider.
-USUAL: dict[str, str] = {"email": "ses", "file": "file"}
+USUAL: dict[str, str] = {"email": "ses", "file": "file", "wechat": "wechat", "wecom": "wecom"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,11 @@ from typing import Protocol, runtime_checkable
 
 from aftershow.model.messages import Content
 
+# The tag that names the member of staff who shall get a draft.
+STAFF_TAG = "staff"
+# The reason of a refusal that says that no accept of the viewer's is left: what was counted as one is none.
+NO_ACCEPT = "no_accept_left"
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -96,4 +101,4 @@ class Drafting(Protocol):
         """What became of a draft; Ambiguous where nobody answered."""
 
     def withdraw(self, provider_id: str) -> bool:
-        """Take a draft back; False where it could not be (it may have been sent)."""
+        """Take a draft back; False where it could not be. Either way it may have been sent before: ask `confirmed`."""
