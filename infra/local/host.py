@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aftershow.adapters.file import FileChannel
+from aftershow.adapters.mime import Letterhead
 from aftershow.model.settings import Settings
 from aftershow.ports.channels import Channel
 from aftershow.ports.ports import Ports
@@ -289,17 +290,19 @@ class LocalHost:
         )
 
     def _makers(self, settings: Settings, environment: Mapping[str, str]) -> dict[str, MakeChannel]:
+        letterhead = Letterhead(settings.sender, settings.shop_name, lambda: self._clock.now)
+
         def email() -> Channel:
             # Here, since it loads the SDK: most runs of a command don't need it.
             from aftershow.adapters.ses import SesChannel
 
-            return SesChannel(self.ses, settings.sender, environment.get("CONFIGURATION_SET", ""))
+            return SesChannel(self.ses, letterhead, environment.get("CONFIGURATION_SET", ""))
 
         def file() -> Channel:
-            return FileChannel(Path(settings.message_folder))
+            return FileChannel(Path(settings.message_folder), letterhead)
 
         def to_disk(name: str) -> MakeChannel:
-            return lambda: FileChannel(Path(settings.message_folder) / name)
+            return lambda: FileChannel(Path(settings.message_folder) / name, letterhead)
 
         makers: dict[str, MakeChannel] = {"email": email, "file": file} | self._given_channels
         if settings.message_folder:

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from aftershow.adapters.mime import Letterhead
 from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.channels import Channel
@@ -98,8 +99,9 @@ def init(
                 "changed": changes(before, parameters),
                 "proofs": [{"what": one.what, "state": one.state, "words": one.words} for one in account.proofs],
             }
-            channel = _channel(account, parameters, region, context.obj)
-            told["test"] = _test(shop, test_playbook, address, channel, data) if address else None
+            letterhead = Letterhead(shop.settings.sender, shop.settings.shop_name, shop.signed_at)
+            channel = _channel(account, letterhead, region, context.obj)
+            told["test"] = _test(shop, test_playbook, address, channel, letterhead, data) if address else None
             _all_off(shop)
             dry = _last_show(shop)
             told["dry_run"] = dry_run_json(dry) if dry else None
@@ -171,17 +173,19 @@ def _rate(account: proving.Account, before: Mapping[str, str]) -> dict[str, str]
 
 
 def _channel(
-    account: proving.Account, parameters: Mapping[str, str], region: str, connect: stack.Connect | None
+    account: proving.Account, letterhead: Letterhead, region: str, connect: stack.Connect | None
 ) -> Channel | None:
     """The real channel, where its credentials are proved."""
     if not account.can_send:
         return None
     from aftershow.adapters.ses import SesChannel
 
-    return SesChannel((connect or stack.connected())("sesv2", region or None), parameters["Sender"])
+    return SesChannel((connect or stack.connected())("sesv2", region or None), letterhead)
 
 
-def _test(shop: OpenShop, playbook: str, address: str, channel: Channel | None, data: Path) -> str:
+def _test(
+    shop: OpenShop, playbook: str, address: str, channel: Channel | None, letterhead: Letterhead, data: Path
+) -> str:
     store = shop.ports.store
     found = next((one.playbook for one in launching.playbooks(store) if one.playbook.id == playbook), None)
     item = store.get(keys.template(found.steps[0].template)) if found else None
@@ -192,7 +196,7 @@ def _test(shop: OpenShop, playbook: str, address: str, channel: Channel | None, 
         message = sample_message.sample(found, Template.read(item.body), shop.settings, show, address)
     except NotRendered as error:
         return f"not sent: {error}"
-    return sample_message.send(message, channel, data.with_name(f"{data.stem}-messages"))
+    return sample_message.send(message, channel, data.with_name(f"{data.stem}-messages"), letterhead)
 
 
 def _all_off(shop: OpenShop) -> None:

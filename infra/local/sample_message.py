@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from aftershow.adapters.file import FileChannel
+from aftershow.adapters.mime import Letterhead
 from aftershow.model.engagements import CartLine, Engagement
 from aftershow.model.instants import MINUTE
 from aftershow.model.messages import Email
@@ -41,10 +42,10 @@ def sample(playbook: Playbook, template: Template, settings: Settings, show: Sho
     return Outgoing(to, dataclasses.replace(rendered, subject=f"{mark}{rendered.subject}"), {}, tags)
 
 
-def send(message: Outgoing, channel: Channel | None, folder: Path) -> str:
+def send(message: Outgoing, channel: Channel | None, folder: Path, letterhead: Letterhead) -> str:
     """Send it, through the real channel where there is one, else into a file; returns what became of it."""
     if channel is None:
-        answer: Answer = FileChannel(folder).send(message)
+        answer: Answer = FileChannel(folder, letterhead).send(message)
         where = folder / answer.provider_id if isinstance(answer, Accepted) else folder
         return f"written to {where}; nothing was sent" if isinstance(answer, Accepted) else f"not written: {answer}"
     answer = channel.send(message)

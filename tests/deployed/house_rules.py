@@ -43,6 +43,7 @@ _ANY_ALARM = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:
 _ANY_IDENTITY = "whether the address or its domain is verified is the owner's choice; the condition names the sender"
 WILDCARDS = {
     ("SendMessageRole", "ses:SendEmail", _SES_IDENTITY): _ANY_IDENTITY,
+    ("SendMessageRole", "ses:SendRawEmail", _SES_IDENTITY): _ANY_IDENTITY,
     ("ScoreUserRole", "s3:PutObject", "${ArchiveBucket.Arn}/events/*"): "objects are named by what is in them",
     ("canary.Role", "cloudwatch:DescribeAlarms", _ANY_ALARM): "nothing says that CodeDeploy asks for alarms by name",
     ("PublishChangesRole", "s3:PutObject", "${RelayFailuresBucket.Arn}/*"): "Lambda chooses the names of the objects",

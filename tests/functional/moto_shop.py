@@ -24,6 +24,7 @@ from moto.ses.models import ses_backends
 
 from aftershow.adapters.dynamodb import INDEX, DynamoDbBackend
 from aftershow.adapters.eventbridge import EventBridgeBus
+from aftershow.adapters.mime import Letterhead
 from aftershow.adapters.s3 import S3Archive
 from aftershow.adapters.ses import SesChannel
 from aftershow.adapters.sqs import SqsQueues
@@ -225,7 +226,8 @@ class MotoShop:
         """A function's ports; warm functions keep theirs."""
         if function not in self._ports:
             settings = Settings.of(self.environment(function))
-            email: Channel = SesChannel(self._own["sesv2"], settings.sender, settings.configuration_set)
+            letterhead = Letterhead(settings.sender, settings.shop_name, lambda: self.now)
+            email: Channel = SesChannel(self._own["sesv2"], letterhead, settings.configuration_set)
             self._ports[function] = Ports(
                 store=self.store,
                 queues=SqsQueues(self.sqs),
@@ -423,8 +425,9 @@ def rights_for(service: str, operation: str, request: Mapping[str, Any]) -> Iter
     elif service == "events":
         yield from (("events:PutEvents", entry["EventBusName"]) for entry in request["Entries"])
     else:
-        yield "ses:SendEmail", "identity/*"
-        yield "ses:SendEmail", f"configuration-set/{request['ConfigurationSetName']}"
+        for action in ("ses:SendEmail", "ses:SendRawEmail"):
+            yield action, "identity/*"
+            yield action, f"configuration-set/{request['ConfigurationSetName']}"
 
 
 def _rights_in_tables(operation: str, request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,11 @@ def test_a_message_is_kept_as_it_was_sent(tmp_path: Path) -> None:
     """With the headers and tags that the provider would see."""
     [message] = mailed(tmp_path, "lan@example.com").mailbox
     assert message.address == "lan@example.com"
-    assert (message.subject, message.html, message.text) == ("回放", "<p>茶</p>", "茶")
-    assert message.headers == {"List-Unsubscribe": "<https://shop.example/u/x>"}
+    assert (message.subject, message.html.strip(), message.text.strip()) == ("回放", "<p>茶</p>", "茶")
+    assert message.headers["List-Unsubscribe"] == "<https://shop.example/u/x>"
     assert message.tags == {"reminder": "r1", "attempt": "1"}
     assert message.time == START
+    assert parsedate_to_datetime(message.headers["Date"]).timestamp() * 1000 == START
 
 
 @pytest.mark.parametrize(

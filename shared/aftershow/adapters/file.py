@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from email.message import EmailMessage
 from pathlib import Path
 
+from aftershow.adapters.mime import Letterhead, NotMailable
 from aftershow.adapters.providers import Outside
 from aftershow.model.channels import RateCard
 from aftershow.model.messages import Email
@@ -23,12 +23,16 @@ class FileChannel:
     attempt twice is the same file."""
 
     folder: Path
+    letterhead: Letterhead
 
     def send(self, message: Outgoing) -> Answer:
         """One attempt."""
         mail = message.content if isinstance(message.content, Email) else None
         name = f"{message.tags['reminder']}-{message.tags['attempt']}.{'eml' if mail else 'json'}"
-        written = _mail(message, mail) if mail else _json(message)
+        try:
+            written = self.letterhead.mail(message, mail) if mail else _json(message)
+        except NotMailable as error:
+            return error.declined()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / name).write_bytes(written)
@@ -39,21 +43,9 @@ class FileChannel:
 
 def make(outside: Outside) -> FileChannel | None:
     """The channel, where there is a folder for it."""
-    folder = outside.settings.message_folder
-    return FileChannel(Path(folder)) if folder else None
-
-
-def _mail(message: Outgoing, content: Email) -> bytes:
-    mail = EmailMessage()
-    mail["To"] = message.address
-    mail["Subject"] = content.subject
-    for header, value in message.headers.items():
-        mail[header] = value
-    mail.set_content(content.text)
-    mail.add_alternative(content.html, subtype="html")
-    # A fixed boundary: two runs write the same bytes.
-    mail.set_boundary(f"=={message.tags['reminder']}==")
-    return mail.as_bytes()
+    settings = outside.settings
+    letterhead = Letterhead(settings.sender, settings.shop_name, outside.now)
+    return FileChannel(Path(settings.message_folder), letterhead) if settings.message_folder else None
 
 
 def _json(message: Outgoing) -> bytes:
