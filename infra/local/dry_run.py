@@ -22,7 +22,7 @@ from aftershow.ports.store import Range
 from aftershow.rules.intent import score
 from aftershow.rules.launching import Launched
 from aftershow.rules.planning import Person, Plan, Shop, plan
-from aftershow.services import catalog, people
+from aftershow.services import catalog, people, standing
 from aftershow.services.scheduling import FIRST_WALK_SECONDS, PAGE_VIEWERS
 
 # From so many viewers on the rest of a show is estimated: shards are fair samples, and each person costs four reads.
@@ -87,7 +87,9 @@ def dry_run(
     """Plan for the viewers of a show that is over as if `playbooks` stood as they say; nothing is written. After
     `enough` viewers the rest is estimated."""
     result = DryRun(show)
-    shop = Shop(playbooks, {show.show: show}, ports.settings, catalog.intent(ports))
+    shop = Shop(
+        playbooks, {show.show: show}, ports.settings, catalog.intent(ports), standing.of_channels(ports, playbooks)
+    )
     for shard in range(keys.SHOW_SHARDS):
         for viewer in _viewers(ports, keys.show_shard(show.show, shard)):
             _look(ports, shop, show, viewer, result)

@@ -26,7 +26,7 @@ from aftershow.rules.identifiers import Identifier, named_by
 from aftershow.rules.intent import score
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
-from aftershow.services import catalog, launching
+from aftershow.services import catalog, launching, standing
 from aftershow.services.recounted import Recount
 from aftershow.services.recounting import recount
 from infra.local.host import LocalHost
@@ -181,8 +181,9 @@ class Records:
     @cached_property
     def shop(self) -> Shop:
         """What all people share, as the planner sees it."""
-        by = catalog.intent(self._host.ports("schedule_reminder"))
-        return Shop(launching.playbooks(self._host.store), self.shows, self.settings, by)
+        ports = self._host.ports("schedule_reminder")
+        known, channels = launching.playbooks(self._host.store), standing.of_channels
+        return Shop(known, self.shows, self.settings, catalog.intent(ports), channels(ports, known))
 
     def score(self, engagement: Engagement) -> Score:
         """An engagement's score as the functions give it now."""

@@ -11,9 +11,10 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.ids import kind_of
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.reminders import Reminder
+from aftershow.rules.choosing import address_of, reaches
 from aftershow.rules.coverage import SCORES, Trust, trust
 from aftershow.rules.merging import lead
-from aftershow.rules.planning import EXPIRED, LeftAlone, address_of, attributed_show, choose_channel, plan
+from aftershow.rules.planning import EXPIRED, LeftAlone, attributed_show, plan
 from infra.local.books import entry_json, ledger, points_json
 from infra.local.reachability import Reach, reachability
 from infra.local.records import Human, Records
@@ -191,7 +192,7 @@ def _reachable(records: Records, one: Watcher) -> str:
         return "no_identity"
     if one.messaged:
         return ""
-    if any(choose_channel(head, playbook, records.settings)[0] for playbook in records.playbooks):
+    if any(reaches(head, playbook, records.settings) for playbook in records.playbooks):
         return ""
     if not any(address_of(head, channel) for channel in records.settings.channels):
         return "no_address"

@@ -132,6 +132,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "orders_late": ("orders are still coming in", "订单仍在入账"),
     "channel_down": ("channel is down", "渠道故障"),
     "channel_not_in_use": ("channel not in use", "渠道未启用"),
+    "fallback": ("on to another channel", "改用其他渠道"),
+    "no_channel": ("no channel can carry it", "没有可用渠道"),
+    "responded": ("has answered", "已经回应"),
+    "said_stop": ("said stop on another channel", "已在其他渠道退订"),
     "template": ("template can't be filled", "模板无法填充"),
     "throttled": ("provider is busy", "服务商限流"),
     # Channels and classes of messages.

@@ -1,13 +1,16 @@
-"""Channels: by what they reach a person, and what a message on them costs."""
+"""Channels: by what they reach a person, what a message on them costs, and what a shop says about its own."""
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from aftershow.model.base import Record
-from aftershow.model.viewers import Trait
+from aftershow.model.durations import read_duration
+from aftershow.model.instants import DAY
+from aftershow.model.viewers import MAX_RING, Purpose, Trait
 
 # Channel to the trait that holds the person's address there. None: whoever takes the messages is no person (a partner's
 # endpoint, a folder), and gets the viewer's id.
@@ -20,6 +23,7 @@ ADDRESSES: dict[str, Trait | None] = {
     "webhook": None,
     "file": None,
 }
+_CAP = re.compile(r"(\d+)\s*/\s*(.+)")
 
 
 class RateCard(Record):
@@ -35,3 +39,55 @@ class RateCard(Record):
     per: Literal["message", "segment"] = "message"
     as_of: str
     source: str
+
+
+def _cap(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = _CAP.fullmatch(value.strip())
+    if match is None:
+        raise ValueError('a cap is a number of messages and a time: "1/1d", "3/7d"')
+    return {"most": int(match[1]), "window": read_duration(match[2])}
+
+
+class Cap(Record):
+    """At most so many messages in any window of so many milliseconds; "3/7d" in a file."""
+
+    # What a ring of sends holds can be counted; at least 1, since a 0 is a channel that isn't used.
+    most: int = Field(ge=1, le=MAX_RING)
+    window: int = Field(gt=0, le=60 * DAY)
+
+
+Caps = tuple[Annotated[Cap, BeforeValidator(_cap)], ...]
+
+
+class OwnPrice(Record):
+    """What the shop itself pays for a message on a channel."""
+
+    currency: str
+    micros: int = Field(ge=0)
+    as_of: str = ""
+    source: str = ""
+
+
+class Terms(Record):
+    """What a shop says about its channels: its own prices and caps, what an answer is worth, and how currencies
+    compare."""
+
+    prices: dict[str, OwnPrice] = {}
+    # Marketing messages to one person on one channel, beside the caps over all channels. WeCom itself lets one
+    # broadcast a day through to a customer.
+    caps: dict[str, Caps] = {"wecom": (Cap(most=1, window=DAY),)}
+    # What a shop would pay for one answer, in millionths of a US dollar.
+    answer_micros: int = Field(default=500_000, gt=0)
+    # Currency to millionths of a US dollar for one unit of it, on one day, with the source.
+    exchange: dict[str, int] = {"USD": 1_000_000}
+    exchange_as_of: str = ""
+    exchange_source: str = ""
+    # Filled in by a push: the rate cards of the providers, and which of them a channel has where the shop names none.
+    cards: tuple[RateCard, ...] = ()
+    usual: dict[str, str] = {}
+
+    def caps_of(self, channel: str, purpose: Purpose) -> Caps:
+        """The channel's own caps on messages of a class."""
+        return self.caps.get(channel, ()) if purpose == "marketing" else ()

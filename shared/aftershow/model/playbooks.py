@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from aftershow.model.base import Record
+from aftershow.model.channels import Caps
+from aftershow.model.durations import Duration
 from aftershow.model.engagements import Temperature
-from aftershow.model.instants import DAY, HOUR, MINUTE, SECOND
+from aftershow.model.instants import DAY
 from aftershow.model.reminders import MessageClass
 
 HOURS_OF_A_DAY = 24
 # A quiet series at most; whoever has not answered by then is left alone.
 MAX_MESSAGES = 6
-_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-
-
-def _duration(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError('a duration is a number and one of s, m, h, d: "90s", "4h", "2d"')
-    return int(float(match[1]) * _UNITS[match[2]])
-
-
-# Milliseconds inside; "4h" in a playbook.
-Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0, le=400 * DAY)]
 Words = dict[str, str]
 End = Literal["order", "unfollow", "opt_out"]
+# Who gets a step: everybody whom the series has reached, or those who answered none of its messages so far.
+When = Literal["always", "no_response"]
+# How one of several channels is chosen: by what a message on it is worth, or by the order in which they are written.
+ChoiceBy = Literal["worth", "order"]
 
 
 class PlannedStep(Record):
     """One message of a playbook. `after` counts from the trigger, `gap` from the step before it being sent.
 
-    `occurrences` > 1 repeats the step; each gap is `widen` times the one before it.
+    `occurrences` > 1 repeats the step; each gap is `widen` times the one before it. A step with `when: no_response` is
+    for those who answered no message of the series before it: an answer ends the series. `channels` are its own, else
+    the playbook's.
     """
 
     id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
@@ -46,10 +38,13 @@ class PlannedStep(Record):
     occurrences: int = Field(default=1, ge=1, le=6)
     widen: float = Field(default=1.0, ge=1.0, le=4.0)
     template: str
+    when: When = "always"
+    channels: tuple[str, ...] = ()
 
 
 class Playbook(Record):
-    """Who is reminded, when, where, with what, until when. The order of `channels` is the order of preference.
+    """Who is reminded, when, where, with what, until when. The order of `channels` is the order of
+    preference.
 
     Triggers: `show_ended` (audience by temperature, those who did not order) and `first_order` (customers with exactly
     one order).
@@ -65,6 +60,10 @@ class Playbook(Record):
     temperatures: tuple[Temperature, ...] = ()
     message_class: MessageClass = "marketing"
     channels: tuple[str, ...] = Field(min_length=1)
+    choice: ChoiceBy = "worth"
+    # Only where fewer marketing messages than this reached the person, of whatever playbook: the less somebody wants,
+    # the fewer they get.
+    caps: Caps = ()
     until: tuple[End, ...] = ("order", "unfollow", "opt_out")
     deadline: Duration = 30 * DAY
     # Hours of the viewer's day in which it may arrive, [from, until).
@@ -72,6 +71,11 @@ class Playbook(Record):
     steps: tuple[PlannedStep, ...] = Field(min_length=1, max_length=6)
     # A hash of its templates, filled in by a push: who approves a playbook approves its texts.
     texts: str = ""
+
+    def channels_of(self, step_id: str) -> tuple[str, ...]:
+        """The channels of a step, the preferred first."""
+        own = next((step.channels for step in self.steps if step.id == step_id), ())
+        return own or self.channels
 
     @property
     def most_messages(self) -> int:

@@ -72,6 +72,8 @@ class Reminder(Record):
     provider_id: str | None = None
     # Where the message's links lead: kept here, so that a link can't be turned into an open redirect.
     links: tuple[str, ...] = ()
+    # Channels that are given up for this reminder: no message of it reached her there, and none will.
+    tried: tuple[str, ...] = ()
     feedback: Feedback = Feedback()
     trace: tuple[Step, ...] = ()
 
@@ -86,6 +88,10 @@ class Reminder(Record):
         if len(trace) > MAX_TRACE:
             trace = (*trace[: MAX_TRACE // 2], *trace[-MAX_TRACE // 2 :])
         return self.model_copy(update={**changes, "trace": trace})
+
+    def gives_up_channel(self) -> Reminder:
+        """The reminder, which will never be sent on its channel: another one may carry it."""
+        return self if self.channel in self.tried else self.model_copy(update={"tried": (*self.tried, self.channel)})
 
     def ended(self, at: int, outcome: Outcome, reason: str, detail: str = "", **changes: object) -> Reminder:
         """The reminder at its end."""

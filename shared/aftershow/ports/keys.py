@@ -176,6 +176,11 @@ def coverage(source: str) -> Key:
     return Key("catalog", "coverage", source)
 
 
+def channel_terms() -> Key:
+    """What the shop says about its channels: prices, caps, what an answer is worth."""
+    return Key("catalog", "channel_terms")
+
+
 def channel_health(channel: str) -> Key:
     """Whether a channel's provider answers."""
     return Key("catalog", f"channel#{channel}")

@@ -41,6 +41,9 @@ class Cursors(Record):
 
     since: int = 0
     behind: dict[str, str] = {}
+    # The due moment of the oldest row that had not ended at the tick of the moment `looked_at`.
+    oldest: int = 0
+    looked_at: int = 0
 
 
 def capacity(rate_per_second: float, waiting: int) -> int:
@@ -51,8 +54,16 @@ def capacity(rate_per_second: float, waiting: int) -> int:
 def still_good(cursors: Cursors, waiting: int, now: int) -> Cursors:
     """The cursors if they may be used at this tick, else none: from the start."""
     if waiting == 0 or now - cursors.since > CURSORS_HOLD:
-        return Cursors(since=now)
+        return Cursors(since=now, oldest=cursors.oldest, looked_at=cursors.looked_at)
     return cursors
+
+
+def lateness(cursors: Cursors, now: int) -> int:
+    """How late a send queue is, in milliseconds: what falls due now waits at least so long. 0 where no tick of the last
+    minutes found anything due."""
+    if now - cursors.looked_at > CURSORS_HOLD:
+        return 0
+    return max(cursors.looked_at - cursors.oldest, 0)
 
 
 def admit(rows: Mapping[int, Sequence[DueRow]], cursors: Cursors, room: int, now: int) -> tuple[list[DueRow], Cursors]:

@@ -5,14 +5,15 @@ sending again:
 
     PENDING ──claim──▶ SENDING ──accepted──▶ SENT
        ▲                │  │ └─ lease ran out, nothing heard ──▶ UNKNOWN (marketing: never again)
-       └─ declined, ────┘  └─ declined for good ──▶ FAILED
+       └─ declined, ────┘  └─ declined for good ──▶ FAILED ──another channel──▶ PENDING
           try later
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from aftershow.model.channels import Terms
 from aftershow.model.instants import MINUTE, SECOND, iso
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
@@ -20,9 +21,9 @@ from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head, Purpose, Send
 from aftershow.rules import timing
+from aftershow.rules.choosing import may_use, said_stop
 from aftershow.rules.launching import OUTSIDE_SHARE, STOPPED, Launched
 from aftershow.rules.people import latest_grant, ring
-from aftershow.rules.planning import may_use
 
 # A worker that comes to send later than this after its claim releases instead.
 MAX_CLAIM_TO_SEND = 5 * SECOND
@@ -31,6 +32,9 @@ LEASE = MINUTE + 14 * MINUTE
 # Marketing waits while orders are folded later than this: one tick of the marker, and 60 s of lateness.
 MAX_FACTS_LAG = 2 * MINUTE
 RECHECK = MINUTE
+# What ends a reminder on its channel only: another one may still reach her. A suppressed address does where it bounced;
+# whoever opted out or complained by it is not looked for elsewhere.
+ANOTHER_CHANNEL = frozenset({"no_address", "no_consent", "opted_out", "bounced"})
 # A provider that declines for now is asked at doubling intervals, up to this one (or its own word, where that is
 # longer), until the reminder's deadline: an outage of an evening must not cost a reminder that has days left.
 LONGEST_PAUSE_SECONDS = 3600
@@ -55,7 +59,8 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What the claim looks at. `address` is the head's address on the reminder's channel, `known_address` what is
-    stored about it; `facts_until` until when orders are known to be folded."""
+    stored about it; `facts_until` until when orders are known to be folded; `answered` whether she answered an earlier
+    message of the series."""
 
     head: Head
     address: str | None
@@ -65,15 +70,18 @@ class Scene:
     show: Show | None
     facts_until: int
     settings: Settings
+    terms: Terms = field(default_factory=Terms)
+    answered: bool = False
 
 
-def is_stale(reminder: Reminder | None, due: int, now: int) -> str | None:
-    """Why a queue message about a row is old news; None where the row is to be worked on."""
+def is_stale(reminder: Reminder | None, due: int, now: int, channel: str | None = None) -> str | None:
+    """Why a queue message about a row is old news; None where the row is to be worked on. `channel`: whose queue the
+    message came through."""
     if reminder is None or not reminder.open:
         return "over"
     if reminder.state == "sending":
         return "being sent" if (reminder.lease_until or 0) > now else None
-    if reminder.due != due:
+    if reminder.due != due or channel not in (None, reminder.channel):
         return "moved"
     return "not due" if reminder.due > now + SECOND else None
 
@@ -92,15 +100,21 @@ def decide(reminder: Reminder, scene: Scene, owner: str, now: int) -> Write | Cl
         return Write(lapsed(reminder, now))
     ending = _ending(reminder, scene, now)
     if ending is not None:
-        outcome, reason = ending
-        over = reminder.ended(now, "cancelled" if outcome == "cancelled" else "skipped", reason)
-        return Write(over)
+        return Write(_over(reminder, scene, *ending, now))
     if reminder.message_class == "marketing" and now - scene.facts_until > MAX_FACTS_LAG:
         return Write(later(reminder, now + RECHECK, now, "orders_late"))
     moment = _moment(reminder, scene, now)
     if moment is not None:
         return Write(moment)
     return _claim(reminder, scene, owner, now)
+
+
+def _over(reminder: Reminder, scene: Scene, outcome: str, reason: str, now: int) -> Reminder:
+    if outcome == "cancelled":
+        return reminder.ended(now, "cancelled", reason)
+    suppressed = scene.known_address.suppressed if scene.known_address and reason == "suppressed" else ""
+    gives_up = (suppressed or reason) in ANOTHER_CHANNEL and suppressed != "opted_out"
+    return (reminder.gives_up_channel() if gives_up else reminder).ended(now, "skipped", reason)
 
 
 def _ending(reminder: Reminder, scene: Scene, now: int) -> tuple[str, str] | None:
@@ -129,6 +143,15 @@ def _ended_by_viewer(reminder: Reminder, scene: Scene, playbook: Playbook) -> tu
     host = head.follows.get(reminder.host or "")
     if "unfollow" in playbook.until and host is not None and host.value == "unfollowed":
         return "skipped", "unfollowed"
+    if scene.answered and any(step.id == reminder.step and step.when == "no_response" for step in playbook.steps):
+        return "cancelled", "responded"
+    return _ended_on_channel(reminder, scene, playbook)
+
+
+def _ended_on_channel(reminder: Reminder, scene: Scene, playbook: Playbook) -> tuple[str, str] | None:
+    head = scene.head
+    if said_stop(head, playbook, reminder.channel, reminder.reference):
+        return "skipped", "said_stop"
     if not may_use(head, playbook, reminder.channel):
         said = any(scope.startswith(f"{reminder.message_class}:") for scope in head.consent)
         return "skipped", "opted_out" if said else "no_consent"
@@ -153,18 +176,15 @@ def is_suppressed(address: Address | None, head: Head, purpose: Purpose, channel
 def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
     """The reminder, moved or skipped, where this is not the moment; None where it is."""
     settings, message_class = scene.settings, reminder.message_class
-    windows = timing.caps(settings, message_class)
-    address_sends = scene.known_address.sends.get(message_class, ()) if scene.known_address else ()
-    free = max(
-        timing.free_from(scene.head.sends.get(message_class, ()), windows, except_for=reminder.id),
-        timing.free_from(address_sends, windows, except_for=reminder.id),
-    )
+    free, free_there = _free_from(reminder, scene)
     playbook_hours = scene.playbook.playbook.hours if scene.playbook else (0, 24)
     allowed = timing.hours(*playbook_hours) & timing.quiet_mask(settings, message_class)
-    solved = timing.solve(max(now, free), reminder.deadline, reminder.zone, allowed=allowed)
-    reason = "capped" if free > now else "quiet"
+    solved = timing.solve(max(now, free, free_there), reminder.deadline, reminder.zone, allowed=allowed)
+    reason = "capped" if max(free, free_there) > now else "quiet"
     if solved.at is None:
-        return reminder.ended(now, "skipped", reason, solved.trace)
+        # Only this channel's own cap is in the way: another one has room.
+        elsewhere = free_there > reminder.deadline >= free
+        return (reminder.gives_up_channel() if elsewhere else reminder).ended(now, "skipped", reason, solved.trace)
     if solved.at > now:
         return later(reminder, solved.at, now, reason, solved.trace)
     # The provider may take its time: what is claimed in the last seconds of the window waits for the next one.
@@ -173,6 +193,20 @@ def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
         over = now + MAX_CLAIM_TO_SEND > reminder.deadline
         return reminder.ended(now, "skipped", "expired" if over else "quiet", last.trace)
     return later(reminder, last.at, now, "quiet", last.trace) if last.at > now + MAX_CLAIM_TO_SEND else None
+
+
+def _free_from(reminder: Reminder, scene: Scene) -> tuple[int, int]:
+    """From when on the caps over all channels, and those of the reminder's channel, have room: for the person and for
+    the address."""
+    name, channel = reminder.message_class, reminder.channel
+    windows = timing.caps(scene.settings, name, scene.playbook.playbook.caps if scene.playbook else ())
+    own = scene.terms.caps_of(channel, name)
+    known = scene.known_address.sends.get(name, ()) if scene.known_address else ()
+    rings = (scene.head.sends.get(name, ()), known)
+    return (
+        max(timing.free_from(ring, windows, except_for=reminder.id) for ring in rings),
+        max(timing.free_on(ring, channel, own, except_for=reminder.id) for ring in rings),
+    )
 
 
 def later(reminder: Reminder, due: int, now: int, code: str, detail: str = "") -> Reminder:
@@ -209,14 +243,14 @@ def without_send(sends: dict[str, tuple[Send, ...]], reminder: Reminder) -> dict
 
 
 def declined(reminder: Reminder, now: int, reason: str, again_after_seconds: int | None) -> Reminder:
-    """The reminder after a definite refusal: later, or failed for good."""
+    """The reminder after a definite refusal: later, or failed for good on this channel."""
     back = reminder.model_copy(update={"address": None, "claimed_at": None})
     if again_after_seconds is None:
-        return back.ended(now, "failed", reason)
+        return back.gives_up_channel().ended(now, "failed", reason)
     doubled = again_after_seconds * 2 ** min(reminder.attempt - 1, 12)
     due = now + max(again_after_seconds, min(doubled, LONGEST_PAUSE_SECONDS)) * SECOND
     if due > reminder.deadline:
-        return back.ended(now, "failed", reason, "no time left before the deadline")
+        return back.gives_up_channel().ended(now, "failed", reason, "no time left before the deadline")
     return later(back, due, now, reason)
 
 

@@ -41,9 +41,18 @@ def hear(reminder: Reminder, word: Word, at: int, provider_id: str | None = None
     # The provider's word closes what a crash or a silence had left open.
     changes["sent_at"] = max(_handed_over(feedback, at), reminder.claimed_at)
     outcome, reason = _outcome(feedback)
+    if outcome == "failed":
+        # It reached nobody there: another channel may carry it.
+        reminder = reminder.gives_up_channel()
     if (outcome, reason) != (reminder.outcome, reason):
         return reminder.ended(at, outcome, reason, **changes)
     return reminder.with_step(at, word, **changes)
+
+
+def is_about(reminder: Reminder, attempt: int | None) -> bool:
+    """Whether a word about an attempt (None: it doesn't say which) is about the message that was claimed last. One
+    about an earlier attempt is about a channel that was given up since."""
+    return reminder.claimed_at is not None and attempt in (None, reminder.attempt)
 
 
 def _handed_over(feedback: Feedback, at: int) -> int:

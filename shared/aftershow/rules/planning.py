@@ -7,47 +7,34 @@ next look.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from aftershow.model.channels import ADDRESSES
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import reminder_id
-from aftershow.model.instants import DAY
-from aftershow.model.playbooks import PlannedStep, Playbook
-from aftershow.model.reminders import Reminder
+from aftershow.model.playbooks import PlannedStep
+from aftershow.model.reminders import Feedback, Reminder
 from aftershow.model.settings import Settings
-from aftershow.model.shows import Show
-from aftershow.model.viewers import Head, RecentOrder
-from aftershow.rules import timing
-from aftershow.rules.intent import Trained, score, why
-from aftershow.rules.launching import OUTSIDE_SHARE, Launched, share_text
-from aftershow.rules.people import may_be_written
+from aftershow.model.viewers import Head
+from aftershow.rules import responses, timing
+from aftershow.rules.choosing import (
+    Case,
+    Choice,
+    against_person,
+    all_channels,
+    choose,
+    has_address,
+    said_stop,
+)
+from aftershow.rules.launching import OUTSIDE_SHARE, share_text
+from aftershow.rules.occasions import EXPIRED, Occasion, Person, Shop, attributed_show, occasions, ordered_in
 
-# An order that names no show belongs to the last show that its customer entered within a day.
-ATTRIBUTION = DAY
-EXPIRED = "expired"
+__all__ = [
+    "EXPIRED", "LeftAlone", "Person", "Plan", "Shop", "attributed_show", "locale_of", "ordered_in", "plan", "zone_of",
+]  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Everything about a person that planning looks at. Engagements are united over the person's devices, by `about`;
-    `reminders` are all rows of all members."""
-
-    head: Head
-    engagements: Mapping[str, Engagement]
-    reminders: Sequence[Reminder]
-
-
-@dataclass(frozen=True, slots=True)
-class Shop:
-    """What is shared by all people: playbooks, shows by id, settings."""
-
-    playbooks: Sequence[Launched]
-    shows: Mapping[str, Show]
-    settings: Settings
-    # The shop's own scorecard of intent; None: the default weights.
-    intent: Trained | None = None
+# Why a series has no row to be open.
+SERIES_OVER, RESPONDED, NO_CHANNEL = "series_over", "responded", "no_channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,44 +56,24 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Occasion:
-    """Something that a playbook may remind of: a show that ended, a first order."""
+class _View:
+    """What one look sees: the person, the shop, rows by place, how the person answered so far, the moment."""
 
-    launched: Launched
-    about: str
-    base: int
-    reference: int
-    show: Show | None
-    why: str
-    reason_against: str | None
-
-    @property
-    def playbook(self) -> Playbook:
-        """What may remind of it."""
-        return self.launched.playbook
-
-
-def attributed_show(order: RecentOrder, engagements: Iterable[Engagement]) -> str | None:
-    """The show that an order belongs to: the one that it names, else the last entered within 24 h before it."""
-    if order.show is not None:
-        return order.show
-    entered = [one for one in engagements if one.show and order.at - ATTRIBUTION <= one.first_at <= order.at]
-    return max(entered, key=lambda one: (one.first_at, one.about)).show if entered else None
-
-
-def ordered_in(person: Person, show: str) -> bool:
-    """Whether an order of the person belongs to the show."""
-    engagements = person.engagements.values()
-    return any(attributed_show(order, engagements) == show for order in person.head.recent_orders)
+    person: Person
+    shop: Shop
+    rows: Mapping[tuple[str, str, str, int], Reminder]
+    answers: Mapping[str, responses.Tally]
+    now: int
 
 
 def plan(person: Person, shop: Shop, now: int) -> Plan:
     """Decide what a person should have planned at the moment `now`."""
     result = Plan()
     rows = _by_place(person.reminders)
+    view = _View(person, shop, rows, responses.by_channel(person.reminders, now), now)
     wanted: set[str] = set()
     reasons: dict[tuple[str, str], str] = {}
-    for occasion in _occasions(person, shop, now):
+    for occasion in occasions(person, shop, now):
         reason = _against(person.head, occasion, shop.settings)
         place = (occasion.playbook.id, occasion.about)
         if reason is not None:
@@ -114,9 +81,8 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
             share = share_text(occasion.launched.share) if reason == OUTSIDE_SHARE else ""
             result.left_alone.append(LeftAlone(*place, reason, share))
             continue
-        row = _next_row(person, shop, occasion, rows, now)
+        row, reasons[place] = _next_row(view, occasion)
         if row is None:
-            reasons[place] = "series_over"
             continue
         wanted.add(row.id)
         if row != rows.get(_place(row)):
@@ -128,7 +94,7 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
     return result
 
 
-def _against(head: Head, occasion: _Occasion, settings: Settings) -> str | None:
+def _against(head: Head, occasion: Occasion, settings: Settings) -> str | None:
     reason = occasion.reason_against
     if reason in (None, EXPIRED):
         # That nobody could write to her says more than that it is too late by now.
@@ -156,116 +122,20 @@ def _by_place(rows: Iterable[Reminder]) -> dict[tuple[str, str, str, int], Remin
     return best
 
 
-def _occasions(person: Person, shop: Shop, now: int) -> Iterator[_Occasion]:
-    for launched in shop.playbooks:
-        if launched.playbook.trigger == "show_ended":
-            for about in sorted(person.engagements):
-                yield from _show_occasion(person, shop, launched, about, now)
-        else:
-            yield from _order_occasion(person, launched, now)
-
-
-def _show_occasion(person: Person, shop: Shop, launched: Launched, about: str, now: int) -> Iterator[_Occasion]:
-    playbook, engagement = launched.playbook, person.engagements[about]
-    show = shop.shows.get(engagement.show or "")
-    if show is None or show.closed_at is None or engagement.show is None:
-        return
-    scored = score(engagement, shop.intent)
-    if scored.temperature not in playbook.temperatures:
-        return
-    against = (
-        launched.off
-        or ("show_cancelled" if show.text("cancelled") else None)
-        or _ended_by(person, playbook, engagement, show)
-        or (EXPIRED if now > show.closed_at + playbook.deadline else None)
-    )  # fmt: skip
-    reasons = ", ".join(one.code if one.amount is None else f"{one.code} {one.amount}" for one in why(scored))
-    words = f"{scored.temperature} {scored.intent}: {reasons}"
-    yield _Occasion(launched, about, show.closed_at, _reference(engagement, show), show, words, against)
-
-
-def _reference(engagement: Engagement, show: Show) -> int:
-    """The start of the engagement. One that seems to begin after the show has a clock that runs ahead, or came for the
-    replay: orders are stamped by the shop, so the show's own start decides for it."""
-    if show.closed_at is None or engagement.first_at <= show.closed_at:
-        return engagement.first_at
-    return min(show.moment("started_at") or show.closed_at, show.closed_at)
-
-
-def _ended_by(person: Person, playbook: Playbook, engagement: Engagement, show: Show) -> str | None:
-    head = person.head
-    ordered = ordered_in(person, show.show) or (head.last_order_at or 0) >= _reference(engagement, show)
-    if "order" in playbook.until and ordered:
-        return "ordered"
-    host = head.follows.get(show.text("host") or "")
-    if "unfollow" in playbook.until and host is not None and host.value == "unfollowed":
-        return "unfollowed"
-    return None
-
-
-def _order_occasion(person: Person, launched: Launched, now: int) -> Iterator[_Occasion]:
-    playbook, head = launched.playbook, person.head
-    if head.first_order_at is None or not head.recent_orders:
-        return
-    first = head.recent_orders[0]
-    about = f"order#{first.order}"
-    known = {row.about for row in person.reminders if row.playbook == playbook.id}
-    if head.orders > 1 and not known:
-        return
-    against = (
-        launched.off if launched.off is not None
-        else "ordered" if head.orders > 1
-        else EXPIRED if now > head.first_order_at + playbook.deadline
-        else None
-    )  # fmt: skip
-    for place in sorted(known | {about}) if head.orders > 1 else (about,):
-        yield _Occasion(launched, place, head.first_order_at, head.first_order_at + 1, None, "first order", against)
-
-
-def _unreachable(head: Head, occasion: _Occasion, settings: Settings) -> str | None:
+def _unreachable(head: Head, occasion: Occasion, settings: Settings) -> str | None:
     """Why none of the playbook's channels may or can reach the person; None where one does."""
     if head.erased_at is not None:
         return "erased"
-    if choose_channel(head, occasion.playbook, settings)[0] is not None:
+    playbook = occasion.playbook
+    allowed = [one for one in all_channels(playbook) if not against_person(head, playbook, settings, one)]
+    if any(not said_stop(head, playbook, one, occasion.reference) for one in allowed):
         return None
-    if not any(has_address(head, channel) for channel in occasion.playbook.channels if channel in settings.channels):
+    if allowed:
+        return "opted_out"
+    if not any(has_address(head, channel) for channel in all_channels(playbook) if channel in settings.channels):
         return "no_address"
-    said = any(scope.startswith(f"{occasion.playbook.message_class}:") for scope in head.consent)
+    said = any(scope.startswith(f"{playbook.message_class}:") for scope in head.consent)
     return "opted_out" if said else "no_consent"
-
-
-def has_address(head: Head, channel: str) -> bool:
-    """Whether the profile holds an address of the channel. A file is nobody's address: it takes everybody."""
-    return address_of(head, channel) is not None
-
-
-def address_of(head: Head, channel: str) -> str | None:
-    """The person's address on a channel."""
-    if channel not in ADDRESSES:
-        return None
-    trait = ADDRESSES[channel]
-    return head.viewer if trait is None else head.trait(trait)
-
-
-def may_use(head: Head, playbook: Playbook, channel: str) -> bool:
-    """Whether consent allows it. What goes to a file reaches nobody and needs none: it says what would have been
-    sent."""
-    return channel == "file" or may_be_written(head, playbook.message_class, channel)
-
-
-def choose_channel(head: Head, playbook: Playbook, settings: Settings) -> tuple[str | None, str]:
-    """The first channel of the playbook that is in use, has an address and is allowed; and what was passed over."""
-    passed: list[str] = []
-    for channel in playbook.channels:
-        if channel not in settings.channels:
-            passed.append(f"{channel}: not in use")
-        elif not has_address(head, channel):
-            passed.append(f"{channel}: no address")
-        elif not may_use(head, playbook, channel):
-            passed.append(f"{channel}: not allowed")
-        else:
-            return channel, "; ".join(passed)
-    return None, "; ".join(passed)
 
 
 def zone_of(head: Head, engagement: Engagement | None, settings: Settings) -> str:
@@ -280,47 +150,104 @@ def locale_of(head: Head, engagement: Engagement | None, settings: Settings) -> 
     return head.trait("locale") or head.trait("context_locale") or seen or settings.shop_locale
 
 
-def _series(playbook: Playbook) -> Iterator[tuple[PlannedStep, int, int]]:
-    """(step, occurrence, gap before it) of every message, in order."""
-    for step in playbook.steps:
-        for occurrence in range(step.occurrences):
-            yield step, occurrence, round(step.gap * step.widen ** max(occurrence - 1, 0))
+def _series(view: _View, occasion: Occasion) -> list[tuple[PlannedStep, int, int, Reminder | None]]:
+    """(step, occurrence, gap before it, its row) of every message, in order."""
+    about, playbook = occasion.about, occasion.playbook
+    return [
+        (step, number, round(step.gap * step.widen ** max(number - 1, 0)),
+         view.rows.get((playbook.id, step.id, about, number)))
+        for step in playbook.steps
+        for number in range(step.occurrences)
+    ]  # fmt: skip
 
 
-def _next_row(
-    person: Person, shop: Shop, occasion: _Occasion, rows: Mapping[tuple[str, str, str, int], Reminder], now: int
+def _next_row(view: _View, occasion: Occasion) -> tuple[Reminder | None, str]:
+    """The one row of the series that should be open: the first that has not ended, or that goes on to another channel.
+    None: the series is over, and why; the reason is also for rows that are not wanted any more."""
+    last_moment, answered, reason = occasion.base, False, "not_wanted"
+    series = _series(view, occasion)
+    # What comes before a message that was claimed is over: nobody gets the first word after the second.
+    claimed = [number for number, (*_, row) in enumerate(series) if row is not None and row.claimed_at is not None]
+    for number, (step, occurrence, gap, row) in enumerate(series):
+        if step.when == "no_response" and answered:
+            return None, RESPONDED
+        if row is not None and row.state == "sending":
+            return row, reason
+        if number >= max(claimed, default=0) and _may_open(row):
+            earliest = max(occasion.base + step.after, last_moment + gap, view.now)
+            wanted = _opened(view, occasion, step, occurrence, row, earliest)
+            if wanted is not None:
+                return wanted, reason
+            reason = NO_CHANNEL
+        if row is not None:
+            last_moment = row.claimed_at or row.outcome_at or last_moment
+            answered = answered or responses.answered(row)
+    return None, SERIES_OVER if reason == "not_wanted" else reason
+
+
+def _may_open(row: Reminder | None) -> bool:
+    """Whether a place of the series still waits for its message."""
+    return row is None or row.state == "pending" or row.outcome == "cancelled" or goes_on(row)
+
+
+def goes_on(row: Reminder) -> bool:
+    """Whether a reminder that ended may go on to another channel: it reached nobody on its own, and nobody complained.
+    What may have been taken is never sent again."""
+    ended_so = row.outcome in ("failed", "skipped") and row.channel in row.tried
+    return ended_so and row.feedback.complained_at is None
+
+
+def _opened(
+    view: _View, occasion: Occasion, step: PlannedStep, occurrence: int, row: Reminder | None, earliest: int
 ) -> Reminder | None:
-    """The one row of the series that should be open: the first that has not ended. None: the series is over."""
-    last_moment = occasion.base
-    for step, occurrence, gap in _series(occasion.playbook):
-        row = rows.get((occasion.playbook.id, step.id, occasion.about, occurrence))
-        if row is not None and row.open:
-            return _moved(person, shop, occasion, row, now)
-        earliest = max(occasion.base + step.after, last_moment + gap, now)
-        if row is None or row.outcome == "cancelled":
-            return _planned(person, shop, occasion, step, occurrence, row, earliest, now)
-        last_moment = row.claimed_at or row.outcome_at or last_moment
-    return None
+    """The row of a place as it should be; None where no channel can carry it, or not in time on the next one."""
+    if row is not None and row.state == "pending":
+        return _moved(view, occasion, row)
+    return _planned(view, occasion, step, occurrence, row, earliest)
 
 
-def _solve(person: Person, shop: Shop, occasion: _Occasion, zone: str, earliest: int) -> timing.Moment:
-    playbook, settings = occasion.playbook, shop.settings
+def _solve(view: _View, occasion: Occasion, zone: str, earliest: int, channel: str = "") -> timing.Moment:
+    playbook, settings, terms = occasion.playbook, view.shop.settings, view.shop.standing.terms
     allowed = timing.hours(*playbook.hours) & timing.quiet_mask(settings, playbook.message_class)
-    sends = person.head.sends.get(playbook.message_class, ())
-    free = timing.free_from(sends, timing.caps(settings, playbook.message_class))
-    active = timing.active_mask(person.engagements.values(), zone)
-    return timing.solve(max(earliest, free), occasion.base + playbook.deadline, zone, allowed=allowed, active=active)
+    sends = view.person.head.sends.get(playbook.message_class, ())
+    free = max(
+        timing.free_from(sends, timing.caps(settings, playbook.message_class, playbook.caps)),
+        timing.free_on(sends, channel, terms.caps_of(channel, playbook.message_class)),
+    )
+    active = timing.active_mask(view.person.engagements.values(), zone)
+    deadline = occasion.base + playbook.deadline
+    return timing.solve(max(earliest, free), deadline, zone, allowed=allowed, active=active)
+
+
+def _chosen(view: _View, occasion: Occasion, step: str, row: Reminder | None, template: str, earliest: int) -> Choice:
+    return choose(
+        Case(
+            head=view.person.head,
+            playbook=occasion.playbook,
+            step=step,
+            template=template,
+            settings=view.shop.settings,
+            standing=view.shop.standing,
+            responses=view.answers,
+            tried=row.tried if row else (),
+            since=occasion.reference,
+            earliest=earliest,
+            deadline=occasion.base + occasion.playbook.deadline,
+        )
+    )
 
 
 def _planned(
-    person: Person, shop: Shop, occasion: _Occasion, step: PlannedStep, occurrence: int, before: Reminder | None,
-    earliest: int, now: int,
-) -> Reminder:  # fmt: skip
-    playbook, head = occasion.playbook, person.head
-    engagement = person.engagements.get(occasion.about)
-    zone = zone_of(head, engagement, shop.settings)
-    moment = _solve(person, shop, occasion, zone, earliest)
-    channel, passed = choose_channel(head, playbook, shop.settings)
+    view: _View, occasion: Occasion, step: PlannedStep, occurrence: int, before: Reminder | None, earliest: int
+) -> Reminder | None:
+    playbook, head, now = occasion.playbook, view.person.head, view.now
+    engagement = view.person.engagements.get(occasion.about)
+    zone = zone_of(head, engagement, view.shop.settings)
+    anyhow = _solve(view, occasion, zone, earliest).at or earliest
+    choice = _chosen(view, occasion, step.id, before, before.template if before else step.template, anyhow)
+    if choice.channel is None:
+        return None
+    moment = _solve(view, occasion, zone, earliest, choice.channel)
     row = before or Reminder(
         id=reminder_id(playbook.id, step.id, head.viewer, occasion.about, occurrence),
         viewer=head.viewer,
@@ -331,31 +258,50 @@ def _planned(
         about=occasion.about,
         show=occasion.show.show if occasion.show else None,
         host=occasion.show.text("host") if occasion.show else None,
-        channel=channel or playbook.channels[0],
+        channel=choice.channel,
         message_class=playbook.message_class,
         template=step.template,
-        locale=locale_of(head, engagement, shop.settings),
+        locale=locale_of(head, engagement, view.shop.settings),
         zone=zone,
         created=now,
         reference=occasion.reference,
         due=moment.at or earliest,
         deadline=occasion.base + playbook.deadline,
     )
-    reopened = {"state": "pending", "outcome": None, "reason": None, "outcome_at": None, "due": moment.at or earliest,
-                "zone": zone, "channel": channel or row.channel}  # fmt: skip
-    row = row.with_step(now, "planned", occasion.why, **(reopened if before else {}))
-    row = row.with_step(now, "channel", f"{row.channel}" + (f" (passed over: {passed})" if passed else ""))
-    if moment.at is None:
-        return row.with_step(now, "moment", moment.trace).ended(now, "skipped", moment.reason)
-    return row.with_step(now, "moment", moment.trace)
+    if before is not None and goes_on(before):
+        if moment.at is None:
+            return None
+        row = _on_another_channel(before, now)
+    else:
+        row = row.with_step(now, "planned", occasion.why)
+    opened = {"state": "pending", "outcome": None, "reason": None, "outcome_at": None, "due": moment.at or earliest,
+              "zone": zone, "channel": choice.channel}  # fmt: skip
+    row = row.with_step(now, "channel", choice.trace, **opened).with_step(now, "moment", moment.trace)
+    return row if moment.at is not None else row.ended(now, "skipped", moment.reason)
 
 
-def _moved(person: Person, shop: Shop, occasion: _Occasion, row: Reminder, now: int) -> Reminder:
-    """A row that stands keeps its moment, unless the viewer's zone is another one now."""
-    zone = zone_of(person.head, person.engagements.get(occasion.about), shop.settings)
-    if row.state != "pending" or row.zone == zone:
+def _on_another_channel(row: Reminder, now: int) -> Reminder:
+    """The row without what belongs to the message that reached nobody."""
+    forgotten = {"address": None, "claimed_at": None, "sent_at": None, "provider_id": None, "links": (),
+                 "feedback": Feedback()}  # fmt: skip
+    return row.with_step(now, "fallback", f"{row.channel}: {row.reason}", **forgotten)
+
+
+def _moved(view: _View, occasion: Occasion, row: Reminder) -> Reminder | None:
+    """A row that stands keeps its moment, unless the viewer's zone is another one now, and its channel, unless another
+    one is the better choice now."""
+    now = view.now
+    zone = zone_of(view.person.head, view.person.engagements.get(occasion.about), view.shop.settings)
+    choice = _chosen(view, occasion, row.step, row, row.template, max(row.due, now))
+    if choice.channel is None:
+        return None
+    if row.zone == zone and row.channel == choice.channel:
         return row
-    moment = _solve(person, shop, occasion, zone, max(row.due, now))
+    moment = _solve(view, occasion, zone, max(row.due, now), choice.channel)
+    if row.channel != choice.channel:
+        row = row.with_step(now, "channel", choice.trace, channel=choice.channel)
     if moment.at is None:
         return row.ended(now, "skipped", moment.reason, moment.trace)
+    if (moment.at, zone) == (row.due, row.zone):
+        return row
     return row.with_step(now, "moved", moment.trace, due=moment.at, zone=zone)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from aftershow.model.channels import Cap
 from aftershow.model.engagements import Engagement
 from aftershow.model.instants import DAY, HOUR, MINUTE, at_zone, iso
 from aftershow.model.reminders import MessageClass
@@ -59,17 +60,25 @@ def active_mask(engagements: Iterable[Engagement], zone: str) -> int:
     return sum({1 << (hour + near) % 24 for hour in seen for near in (-1, 0, 1)})
 
 
-def caps(settings: Settings, message_class: MessageClass) -> tuple[tuple[int, int], ...]:
-    """(window in milliseconds, most messages in it) for a class; rolling, not by calendar day."""
+def caps(settings: Settings, message_class: MessageClass, own: Iterable[Cap] = ()) -> tuple[tuple[int, int], ...]:
+    """(window in milliseconds, most messages in it) for a class, with a playbook's own; rolling, not by calendar
+    day."""
     if message_class == "service":
         return ()
-    return ((DAY, settings.marketing_cap_per_day), (7 * DAY, settings.marketing_cap_per_week))
+    shop = ((DAY, settings.marketing_cap_per_day), (7 * DAY, settings.marketing_cap_per_week))
+    return (*shop, *((cap.window, cap.most) for cap in own))
 
 
 def free_from(sends: Sequence[Send], windows: Iterable[tuple[int, int]], except_for: str = "") -> int:
     """The first moment at which one more message breaks no cap: 0 where no cap is near."""
     moments = sorted(send.at for send in sends if send.reminder != except_for)
     return max((moments[-most] + window for window, most in windows if len(moments) >= most), default=0)
+
+
+def free_on(sends: Sequence[Send], channel: str, own: Iterable[Cap], except_for: str = "") -> int:
+    """The first moment at which one more message on a channel breaks none of the channel's own caps."""
+    there = [send for send in sends if send.channel == channel]
+    return free_from(there, ((cap.window, cap.most) for cap in own), except_for)
 
 
 def solve(earliest: int, deadline: int, zone: str, *, allowed: int, active: int = ALL_HOURS) -> Moment:

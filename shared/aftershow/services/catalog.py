@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
+from aftershow.model.channels import Terms
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import Launch
 from aftershow.model.playbooks import Playbook
@@ -113,6 +114,17 @@ def template(ports: Ports, name: str) -> Template | None:
     """The texts of one template."""
     text = body(ports, keys.template(name))
     return Template.read(text) if text else None
+
+
+def terms(ports: Ports) -> Terms:
+    """What the shop says about its channels; nothing was said until a push."""
+    text = body(ports, keys.channel_terms())
+    return _terms(text) if text else _terms("{}")
+
+
+@lru_cache(maxsize=2)
+def _terms(text: str) -> Terms:
+    return Terms.read(text)
 
 
 def knows_write_key(ports: Ports, hashed: str) -> str | None:

@@ -26,6 +26,12 @@ def _key_name(channel: str) -> str:
     return f"{keys.channel_health(channel).pk}/{keys.channel_health(channel).sk}"
 
 
+def is_down(ports: Ports, channel: str) -> bool:
+    """Whether a channel is marked down, as it was known within the last seconds."""
+    text = catalog.body(ports, keys.channel_health(channel))
+    return text is not None and Health.read(text).unclear >= DOWN_AFTER
+
+
 def held_back(ports: Ports, channel: str) -> int | None:
     """Until when a worker must not claim on this channel; None where it may. The one that is let through at a probe's
     moment has taken the probe."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aftershow.model.engagements import Engagement
@@ -16,7 +16,7 @@ from aftershow.ports.store import Item, Range
 from aftershow.rules import engagement as engagements
 from aftershow.rules.identifiers import named_by
 from aftershow.rules.planning import Person, Shop
-from aftershow.services import catalog
+from aftershow.services import catalog, standing
 
 # Far more than a person has within the longest deadline; beyond it the oldest by key are left out of a look.
 MAX_ROWS = 400
@@ -64,12 +64,20 @@ def read(ports: Ports, viewer: str) -> Reading | None:
     head, item = found
     rows: dict[str, Item] = {}
     reminders: list[Reminder] = []
-    for member in head.people:
-        page = ports.store.query("reminders", Range(member, limit=MAX_ROWS))
-        for row in page.items:
-            reminders.append(Reminder.read(row.body))
-            rows[reminders[-1].id] = row
+    for row in _rows(ports, head.people):
+        reminders.append(Reminder.read(row.body))
+        rows[reminders[-1].id] = row
     return Reading(Person(head, engagements_of(ports, head.people), reminders), item, rows)
+
+
+def reminders_of(ports: Ports, members: Iterable[str]) -> list[Reminder]:
+    """A person's reminder rows, of all member ids."""
+    return [Reminder.read(row.body) for row in _rows(ports, members)]
+
+
+def _rows(ports: Ports, members: Iterable[str]) -> Iterator[Item]:
+    for member in members:
+        yield from ports.store.query("reminders", Range(member, limit=MAX_ROWS)).items
 
 
 def engagements_of(ports: Ports, members: Iterable[str]) -> dict[str, Engagement]:
@@ -87,4 +95,5 @@ def shop_for(ports: Ports, person: Person) -> Shop:
     """The shared things that a person's planning looks at."""
     names = sorted({one.show for one in person.engagements.values() if one.show})
     shows: dict[str, Show] = {name: show for name in names if (show := catalog.show(ports, name))}
-    return Shop(catalog.playbooks(ports), shows, ports.settings, catalog.intent(ports))
+    launched = catalog.playbooks(ports)
+    return Shop(launched, shows, ports.settings, catalog.intent(ports), standing.of_channels(ports, launched))

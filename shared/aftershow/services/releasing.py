@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from aftershow.model.instants import SECOND
+from aftershow.model.instants import MINUTE, SECOND
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.queues import MAX_DELAY_SECONDS, Message
@@ -18,6 +18,8 @@ from aftershow.services.shows import close_overdue, next_close
 
 # A page of the due index a shard and tick; evenly filled queues rarely need more.
 MAX_PAGE = 1_000
+# A queue that is later than this is told of at every tick, whether it takes more or not.
+MAX_UNREMARKED = MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,12 @@ def _fill(ports: Ports, name: str, queue: str, now: int) -> tuple[int, list[int]
     room = capacity(ports.settings.rate_of(name.partition("#")[0]), waiting)
     rows = _due_rows(ports, name, cursors, limit=max(1, min(room, MAX_PAGE)))
     chosen, moved = admit(rows, cursors, room, now)
-    messages = [_message(row, now) for row in chosen]
+    messages = [_message(row, name, now) for row in chosen]
     if messages:
         ports.queues.send(queue, messages)
-        _remember(ports, name, item, moved)
+    oldest = min(firsts)
+    if messages or oldest < now - MAX_UNREMARKED:
+        _remember(ports, name, item, moved.model_copy(update={"oldest": oldest, "looked_at": now}))
     return len(chosen), [now]
 
 
@@ -77,8 +81,9 @@ def _due_rows(ports: Ports, name: str, cursors: Cursors, limit: int) -> dict[int
     return rows
 
 
-def _message(row: DueRow, now: int) -> Message:
-    body = json.dumps({"viewer": row.viewer, "reminder": row.reminder, "due": row.due})
+def _message(row: DueRow, name: str, now: int) -> Message:
+    channel = name.partition("#")[0]
+    body = json.dumps({"viewer": row.viewer, "reminder": row.reminder, "due": row.due, "channel": channel})
     delay = -(-(row.due - now) // SECOND)
     return Message(body, delay_seconds=min(max(delay, 0), MAX_DELAY_SECONDS))
 

@@ -6,28 +6,24 @@ claimed just before its slot.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import msgspec
 
-from aftershow.model.engagements import Engagement
 from aftershow.model.ids import address_hash
 from aftershow.model.instants import SECOND
-from aftershow.model.messages import Email
-from aftershow.model.products import Product
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Address, Head
 from aftershow.ports import keys
-from aftershow.ports.channels import Accepted, Ambiguous, Declined, Outgoing
+from aftershow.ports.channels import Accepted, Ambiguous, Declined
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Put
-from aftershow.rules import claims, content, links
-from aftershow.rules.planning import address_of
-from aftershow.services import catalog, health, people, rows
+from aftershow.rules import claims, content, responses
+from aftershow.rules.choosing import address_of
+from aftershow.services import catalog, health, people, rendering, rows
 from aftershow.services.messages import Received, settle
 from aftershow.services.scoring import Watermark
-
-UNSUBSCRIBE_POST = "List-Unsubscribe=One-Click"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +31,8 @@ class _Job:
     viewer: str
     reminder: str
     due: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    """A claim that stands: what is written now, and the rendered message."""
-
-    reminder: Reminder
-    message: Outgoing
+    # Whose queue it came through.
+    channel: str | None = None
 
 
 class Pace:
@@ -66,10 +56,10 @@ class Pace:
 def send(message: Received, ports: Ports, pace: Pace) -> None:
     """Work off one message of a send queue. Raises Busy."""
     body = msgspec.json.decode(message.body)
-    job = _Job(body["viewer"], body["reminder"], body["due"])
+    job = _Job(body["viewer"], body["reminder"], body["due"], body.get("channel"))
     item = ports.store.get(keys.reminder(job.viewer, job.reminder))
     row = Reminder.read(item.body) if item else None
-    stale = claims.is_stale(row, job.due, ports.now())
+    stale = claims.is_stale(row, job.due, ports.now(), job.channel)
     if row is None or stale is not None:
         ports.log.info("dropped", dropped=1, why=stale)
         return
@@ -80,16 +70,16 @@ def send(message: Received, ports: Ports, pace: Pace) -> None:
         _deliver(ports, claimed, owner)
 
 
-def _claim(ports: Ports, job: _Job, owner: str) -> _Claimed | None:
+def _claim(ports: Ports, job: _Job, owner: str) -> rendering.Claimed | None:
     """Read, decide, commit. None where there is nothing to send."""
     item = ports.store.get(keys.reminder(job.viewer, job.reminder))
     row = Reminder.read(item.body) if item else None
     if item is None or row is None:
         return None
     own = row.state == "sending" and row.owner == owner
-    if own or claims.is_stale(row, job.due, ports.now()) is not None:
+    if own or claims.is_stale(row, job.due, ports.now(), job.channel) is not None:
         # The lost reply of this very claim is recognised by its owner: it stands, and it is sent.
-        return _rendered(ports, row) if own else None
+        return rendering.rendered(ports, row) if own else None
     found = people.leading_head(ports, row.viewer)
     if found is None:
         _write(ports, row.ended(ports.now(), "skipped", "erased"), item)
@@ -102,7 +92,9 @@ def _claim(ports: Ports, job: _Job, owner: str) -> _Claimed | None:
     return _decide(ports, row, item, head, head_item, owner)
 
 
-def _decide(ports: Ports, row: Reminder, item: Item, head: Head, head_item: Item, owner: str) -> _Claimed | None:
+def _decide(
+    ports: Ports, row: Reminder, item: Item, head: Head, head_item: Item, owner: str
+) -> rendering.Claimed | None:
     address = address_of(head, row.channel)
     hashed = address_hash(ports.settings.address_secret, row.channel, address or "")
     address_item = ports.store.get(keys.address(hashed)) if address else None
@@ -115,15 +107,18 @@ def _decide(ports: Ports, row: Reminder, item: Item, head: Head, head_item: Item
         show=catalog.show(ports, row.show) if row.show else None,
         facts_until=_facts_until(ports),
         settings=ports.settings,
+        terms=catalog.terms(ports),
     )
+    scene = dataclasses.replace(scene, answered=_answered(ports, row, scene))
     decision = claims.decide(row, scene, owner, ports.now())
     if isinstance(decision, claims.Write):
         _write(ports, decision.reminder, item)
         return None
     try:
-        claimed = _rendered(ports, decision.reminder, head)
+        claimed = rendering.rendered(ports, decision.reminder, head)
     except content.NotRendered as error:
-        _write(ports, row.ended(ports.now(), "failed", "template", str(error)), item)
+        over = row.gives_up_channel().ended(ports.now(), "failed", "template", str(error))
+        _write(ports, over, item)
         return None
     ports.store.commit(
         [
@@ -133,6 +128,15 @@ def _decide(ports: Ports, row: Reminder, item: Item, head: Head, head_item: Item
         ]
     )
     return claimed
+
+
+def _answered(ports: Ports, row: Reminder, scene: claims.Scene) -> bool:
+    """Whether she answered an earlier message of the series; read only for a step that asks."""
+    steps = scene.playbook.playbook.steps if scene.playbook else ()
+    if not any(step.id == row.step and step.when == "no_response" for step in steps):
+        return False
+    rows_of = people.reminders_of(ports, scene.head.people)
+    return any((one.playbook, one.about) == (row.playbook, row.about) and responses.answered(one) for one in rows_of)
 
 
 def _facts_until(ports: Ports) -> int:
@@ -146,52 +150,7 @@ def _write(ports: Ports, row: Reminder, item: Item) -> None:
         ports.log.info("ended", ended=1, outcome=row.outcome, reason=row.reason)
 
 
-def _rendered(ports: Ports, row: Reminder, head: Head | None = None) -> _Claimed:
-    """The claimed row with its links, and its message. Raises content.NotRendered."""
-    if head is None:
-        found = people.leading_head(ports, row.viewer)
-        head = found[0] if found else Head(viewer=row.viewer)
-    template = catalog.template(ports, row.template)
-    if template is None:
-        raise content.NotRendered(f"template {row.template} is not in the catalog")
-    settings = ports.settings
-    show = catalog.show(ports, row.show) if row.show else None
-    destination = (show.text("replay_url") if show and template.link == "replay" else None) or settings.base_url
-    row = row.model_copy(update={"links": (destination,)})
-    target = links.LinkTarget(row.viewer, row.id, 0)
-    addresses = content.Links(
-        button=f"{settings.base_url}/c/{links.sign(settings.link_secret, 'click', target)}",
-        unsubscribe=f"{settings.base_url}/u/{links.sign(settings.link_secret, 'unsubscribe', target)}",
-    )
-    engagement = _engagement(ports, head, row.about)
-    values = content.variables(row, head, show, engagement, settings, addresses, _products(ports, engagement))
-    rendered = content.render(template, row.channel, row.locale, values)
-    headers = {"List-Unsubscribe": f"<{addresses.unsubscribe}>", "List-Unsubscribe-Post": UNSUBSCRIBE_POST}
-    return _Claimed(
-        row,
-        Outgoing(
-            address=address_of(head, row.channel) or "",
-            content=rendered,
-            headers=headers if row.message_class == "marketing" and isinstance(rendered, Email) else {},
-            tags={"viewer": row.viewer, "reminder": row.id, "attempt": str(row.attempt)},
-        ),
-    )
-
-
-def _products(ports: Ports, engagement: Engagement | None) -> dict[str, Product]:
-    """The catalog's word on cart lines that came without a name or a price."""
-    bare = [name for name, line in content.shown_lines(engagement).items() if line.name is None or line.minor is None]
-    return {name: product for name in bare if (product := catalog.product(ports, name))}
-
-
-def _engagement(ports: Ports, head: Head, about: str) -> Engagement | None:
-    """The person's engagement, of whichever of their devices has a cart in it."""
-    found = ports.store.get_many(keys.engagement(member, about) for member in head.people)
-    engagements = [Engagement.read(item.body) for _, item in sorted(found.items())]
-    return max(engagements, key=lambda one: (len(one.cart_lines()), one.viewer), default=None)
-
-
-def _deliver(ports: Ports, claimed: _Claimed, owner: str) -> None:
+def _deliver(ports: Ports, claimed: rendering.Claimed, owner: str) -> None:
     """Send once, unless the claim has become old in the meantime; then record what the provider said."""
     row, now = claimed.reminder, ports.now()
     if now - (row.claimed_at or 0) > claims.MAX_CLAIM_TO_SEND:

@@ -19,8 +19,8 @@ from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Key, OutboxEvent, Put
 from aftershow.rules import feedback, links
+from aftershow.rules.choosing import address_of
 from aftershow.rules.people import latest_grant, told, with_consent
-from aftershow.rules.planning import address_of
 from aftershow.services import pages, people, rows
 from aftershow.services.messages import Received, settle
 from aftershow.services.suppressing import suppression
@@ -60,7 +60,7 @@ def _hear_provider(ports: Ports, body: dict[str, Any]) -> None:
     detail = body["detail"]
     word = _SES_WORDS.get(body["detail-type"])
     tags = detail.get("mail", {}).get("tags", {})
-    viewer, reminder = (next(iter(tags.get(name, ())), None) for name in ("viewer", "reminder"))
+    viewer, reminder, attempt = (next(iter(tags.get(name, ())), None) for name in ("viewer", "reminder", "attempt"))
     if word is None or viewer is None or reminder is None:
         return
     if word == "bounced" and detail.get("bounce", {}).get("bounceType") != "Permanent":
@@ -68,15 +68,18 @@ def _hear_provider(ports: Ports, body: dict[str, Any]) -> None:
         ports.log.info("soft bounce", bounces=1)
         return
     at = parse_instant(body["time"])
-    settle(ports, lambda: _hear(ports, viewer, reminder, word, at, detail["mail"].get("messageId")))
+    number = int(attempt) if attempt is not None and attempt.isdecimal() else None
+    settle(ports, lambda: _hear(ports, viewer, reminder, word, at, detail["mail"].get("messageId"), number))
     ports.log.info("heard", **{word: 1})
 
 
-def _hear(ports: Ports, viewer: str, reminder: str, word: feedback.Word, at: int, provider_id: str | None) -> None:
+def _hear(
+    ports: Ports, viewer: str, reminder: str, word: feedback.Word, at: int, provider_id: str | None, attempt: int | None
+) -> None:
     item = ports.store.get(keys.reminder(viewer, reminder))
-    if item is None:
+    before = Reminder.read(item.body) if item else None
+    if item is None or before is None or not feedback.is_about(before, attempt):
         return
-    before = Reminder.read(item.body)
     after = feedback.hear(before, word, at, provider_id)
     puts = [rows.put(ports, after, item)] if after != before else []
     if word in ("bounced", "complained") and before.address is not None:

@@ -1,0 +1,42 @@
+"""Responses: whether a person answered a message, and how often they answer on each channel.
+
+A click, a reply or an order that the message won is an answer. An open is none: mail programs load pictures by
+themselves, so nobody can say that a person did it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aftershow.model.instants import DAY
+from aftershow.model.reminders import Reminder
+
+# Most who answer do so within a day; until then a silence says nothing.
+SILENT_AFTER = DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Messages on a channel that were answered, or had time to be; and how many of them were answered."""
+
+    sent: int = 0
+    answered: int = 0
+
+
+def answered(row: Reminder) -> bool:
+    """Whether the person answered the reminder's message."""
+    feedback = row.feedback
+    return feedback.clicked_at is not None or feedback.ordered_at is not None
+
+
+def by_channel(rows: Iterable[Reminder], now: int) -> Mapping[str, Tally]:
+    """How a person answered so far, by channel. A message that bounced reached nobody, so it says nothing."""
+    tallies: dict[str, Tally] = {}
+    for row in rows:
+        if row.sent_at is None or row.feedback.bounced_at is not None:
+            continue
+        if answered(row) or row.sent_at + SILENT_AFTER <= now:
+            before = tallies.get(row.channel, Tally())
+            tallies[row.channel] = Tally(before.sent + 1, before.answered + answered(row))
+    return tallies
