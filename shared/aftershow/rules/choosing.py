@@ -77,10 +77,11 @@ Check = Callable[[Case, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A channel in a choice: what rules it out, else what holds it up, else what it is worth (millionths of a US
-    dollar)."""
+    """A channel in a choice, at a place of the operator's order: what rules it out, else what holds it up, else what it
+    is worth (millionths of a US dollar)."""
 
     channel: str
+    place: int
     against: str = ""
     held_up: str = ""
     chance: int = 0
@@ -107,6 +108,8 @@ class Choice:
     def trace(self) -> str:
         """The choice for a person to read: "sms (expects 10 %; passed over: wecom: no address)"."""
         first, *others = self.candidates
+        # A channel that the shop doesn't use is news only to whoever preferred it.
+        others = [one for one in others if one.against != "not_in_use" or one.place < first.place]
         if self.channel is None:
             return f"none (passed over: {_passed(self.candidates)})"
         # What was the only one left needs no reasons.
@@ -145,13 +148,13 @@ def choose(case: Case) -> Choice:
 def _judged(case: Case, place: int, channel: str, cost: Price | None, dearest: int) -> Candidate:
     against = _first(CHECKS, case, channel)
     if against:
-        return Candidate(channel, against=against)
+        return Candidate(channel, place, against)
     tally = case.responses.get(channel, Tally())
     chance = chance_of_answer(place, tally)
     spent = dearest if cost is None or cost.compared is None else cost.compared
     # A file reaches nobody: it is there for those whom nothing else reaches.
     worth = NOTHING if channel == "file" else chance * case.standing.terms.answer_micros // WHOLE - spent
-    return Candidate(channel, "", _first(HOLD_UPS, case, channel), chance, tally, cost, worth)
+    return Candidate(channel, place, "", _first(HOLD_UPS, case, channel), chance, tally, cost, worth)
 
 
 def chance_of_answer(place: int, tally: Tally) -> int:
@@ -207,7 +210,8 @@ def said_stop(head: Head, playbook: Playbook, channel: str, since: int) -> bool:
     this one no later: "stop" is meant for what is going on, wherever it was said."""
     if "opt_out" not in playbook.until or playbook.message_class != "marketing" or channel == "file":
         return False
-    words = (said for other in all_channels(playbook) for said in counting(head, "marketing", other))
+    others = (one for one in all_channels(playbook) if one != channel)
+    words = (said for other in others for said in counting(head, "marketing", other))
     stops = [said.at for said in words if said.is_by_link and said.at >= since]
     return max(stops, default=-1) > latest_grant(head, channel, imported=False)
 
