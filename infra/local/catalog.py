@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,12 +18,14 @@ from aftershow.model.ids import body_hash
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import WHOLE
 from aftershow.model.playbooks import Playbook
+from aftershow.model.rule_packs import Rulebook, RulePack
 from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.store import Key, Put, Store
 from aftershow.services.catalog import MAX_AGE
 from aftershow.services.ingesting import write_key_hash
 from aftershow.services.launching import Signature, approve
+from infra.local.calling_codes import calling_codes
 
 T = TypeVar("T", bound=Record)
 
@@ -55,6 +59,16 @@ def _read(path: Path, kind: type[T]) -> T:
         raise CatalogError(f"{path.name}: " + "; ".join(lines)) from error
 
 
+@lru_cache(maxsize=4)
+def rulebook(folder: Path = INFRA / "rules") -> Rulebook:
+    """The rule packs of a folder, by id, with the calling codes of the world. Raises CatalogError."""
+    packs = sorted((_read(path, RulePack) for path in folder.glob("*.yaml")), key=lambda one: one.id)
+    for one, after in pairwise(packs):
+        if one.id == after.id:
+            raise CatalogError(f"two rule packs are named {one.id}")
+    return Rulebook(packs=tuple(packs), calling_codes=calling_codes())
+
+
 def check() -> list[Playbook]:
     """The playbooks, after a look at every file and at what they name. Raises CatalogError."""
     listed, known = playbooks(), {template.name for template in templates()}
@@ -79,13 +93,17 @@ def _with_texts(playbook: Playbook, texts: Mapping[str, str]) -> Playbook:
 
 
 def push(store: Store, wait: Callable[[float], None] = time.sleep) -> list[str]:
-    """Put playbooks and templates into a store, over what is there; returns the names of what changed. Approvals and
-    stops are not touched, but a playbook with another content is not the one that was approved.
+    """Put playbooks, templates and rule packs into a store, over what is there; returns the names of what changed.
+
+    Approvals and stops are not touched, but a playbook with another content is not the one that was approved.
 
     Texts follow when no function remembers the approval of the former ones any more (`wait` gets seconds), so nothing
     goes out that nobody approved. Raises CatalogError before anything is written.
     """
-    changed = [one.id for one in current() if _put(store, keys.playbook(one.id), one.body())]
+    rules = rulebook()
+    wanted = current()
+    changed = ["rule packs"] if _put(store, keys.rulebook(), rules.body()) else []
+    changed += [one.id for one in wanted if _put(store, keys.playbook(one.id), one.body())]
     texts = {template.name: template.body() for template in templates()}
     if any(_differs(store, keys.template(name), body) for name, body in texts.items()):
         wait(MAX_AGE / SECOND)

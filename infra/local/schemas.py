@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from aftershow.model.events import DomainEvent
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
+from aftershow.model.rule_packs import RulePack
 from aftershow.model.templates import Template
 from aftershow.rules.segment import AddressSuppressed
 from infra.local.openapi import document
@@ -23,6 +24,7 @@ def schemas() -> dict[str, str]:
     """File name to text."""
     models: dict[str, Any] = {
         "domain_event": DomainEvent,
+        "rule_pack": RulePack,
         "playbook": Playbook,
         "template": Template,
         "reminder": Reminder,

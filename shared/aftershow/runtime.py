@@ -165,11 +165,11 @@ def _channels(session: Any, config: Any, settings: Settings) -> Mapping[str, Cha
         return channels
     from botocore.config import Config
 
-    from aftershow.adapters.providers import USUAL, Outside, provider
+    from aftershow.adapters.providers import Outside, provider
 
     once = config.merge(Config(retries={"total_max_attempts": 1}))
     for name in settings.channels:
-        chosen = settings.providers.get(name) or USUAL.get(name, "")
+        chosen = settings.provider_of(name)
         found = provider(name, chosen)
         if found is None:
             continue

@@ -20,8 +20,7 @@ PROVIDERS: dict[tuple[str, str], str] = {
     ("wechat", "wechat"): "wechat",
     ("wecom", "wecom"): "wecom",
 }
-# What a shop gets that names no provider.
-USUAL: dict[str, str] = {"email": "ses", "file": "file", "wechat": "wechat", "wecom": "wecom"}
+# What a shop gets that names no provider: `USUAL` in aftershow.model.channels.
 
 
 @dataclass(frozen=True, slots=True)

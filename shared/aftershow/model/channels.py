@@ -24,6 +24,8 @@ ADDRESSES: dict[str, Trait | None] = {
     "file": None,
 }
 _CAP = re.compile(r"(\d+)\s*/\s*(.+)")
+# The provider of a shop that names none.
+USUAL: dict[str, str] = {"email": "ses", "file": "file", "wechat": "wechat", "wecom": "wecom"}
 
 
 class RateCard(Record):

@@ -12,6 +12,7 @@ from aftershow.model.durations import Duration
 from aftershow.model.engagements import Temperature
 from aftershow.model.instants import DAY
 from aftershow.model.reminders import MessageClass
+from aftershow.model.rule_packs import ContentKind
 
 HOURS_OF_A_DAY = 24
 # A quiet series at most; whoever has not answered by then is left alone.
@@ -40,6 +41,8 @@ class PlannedStep(Record):
     template: str
     when: When = "always"
     channels: tuple[str, ...] = ()
+    # What this message says or offers beside what the whole playbook does.
+    kinds: tuple[ContentKind, ...] = ()
 
 
 class Playbook(Record):
@@ -64,6 +67,8 @@ class Playbook(Record):
     # Only where fewer marketing messages than this reached the person, of whatever playbook: the less somebody wants,
     # the fewer they get.
     caps: Caps = ()
+    # What its messages are about or offer: rule packs bar whole kinds from a channel or provider. Undeclared: all.
+    kinds: tuple[ContentKind, ...] = ()
     until: tuple[End, ...] = ("order", "unfollow", "opt_out")
     deadline: Duration = 30 * DAY
     # Hours of the viewer's day in which it may arrive, [from, until).
@@ -76,6 +81,11 @@ class Playbook(Record):
         """The channels of a step, the preferred first."""
         own = next((step.channels for step in self.steps if step.id == step_id), ())
         return own or self.channels
+
+    def kinds_of(self, step: str) -> tuple[ContentKind, ...]:
+        """What a step's messages are about or offer."""
+        own = next((one.kinds for one in self.steps if one.id == step), ())
+        return tuple(sorted({*self.kinds, *own}))
 
     @property
     def most_messages(self) -> int:

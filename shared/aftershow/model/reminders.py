@@ -54,6 +54,8 @@ class Reminder(Record):
     template: str
     locale: str
     zone: str
+    # The shop's zone, for want of the person's own: legal windows then hold in every zone that may be theirs.
+    zone_assumed: bool = False
     created: int
     reference: int
     due: int

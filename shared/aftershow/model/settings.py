@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 
+from aftershow.model.channels import USUAL
+
 # What a refund takes back of points that were spent: they are owed (the balance goes below zero), or owed only as far
 # as there are others (zero), or only points that are still pending are taken back at all.
 RefundPolicy = Literal["negative", "zero", "pending"]
@@ -101,6 +103,10 @@ class Settings(BaseModel):
     def rate_of(self, channel: str) -> float:
         """Messages a second that each of the channel's send queues may pass on."""
         return self.send_rates.get(channel, self.send_rate_per_second)
+
+    def provider_of(self, channel: str) -> str:
+        """The provider that serves a channel; empty where there is none."""
+        return self.providers.get(channel) or USUAL.get(channel, "")
 
     def queue_named(self, arn: str) -> str | None:
         """The queue among these settings that an event source ARN means."""

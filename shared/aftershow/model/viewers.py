@@ -35,7 +35,7 @@ IMPORTED = "import:"
 UNSUBSCRIBE_LINK = "unsubscribe link"
 # `phone` is E.164; what could not be read as one number is kept beside it and never used as an address.
 Trait = Literal[
-    "name", "email", "phone", "phone_as_sent", "locale", "zone", "context_zone", "context_locale",
+    "name", "email", "phone", "phone_as_sent", "locale", "zone", "country", "state", "context_zone", "context_locale",
     "wechat_openid", "wechat_unionid", "wecom_external_userid", "douyin_openid", "push_token", "push_platform",
 ]  # fmt: skip
 BondKind = Literal["device", "stated", "told", "state"]

@@ -166,6 +166,16 @@ def template(name: str) -> Key:
     return Key("catalog", "templates", name)
 
 
+def rulebook() -> Key:
+    """The shop's rule packs, all in one item: they are judged together."""
+    return Key("catalog", "rules", "packs")
+
+
+def lexicon() -> Key:
+    """The lexicon of claims."""
+    return Key("catalog", "rules", "lexicon")
+
+
 def write_key(hashed: str) -> Key:
     """A source's write key, hashed."""
     return Key("catalog", f"write_key#{hashed}")

@@ -36,6 +36,8 @@ MAX_TEXT_CHARACTERS = 512
 MAX_WATCH_SECONDS = 24 * 3600
 # Address, delivery, payment, review and a few more.
 MAX_CHECKOUT_STEPS = 20
+# ISO 3166: countries have two letters, their parts one to three letters or digits.
+ISO_COUNTRY_LETTERS, ISO_STATE_LETTERS = 2, (1, 2, 3)
 CONSENT_CHANNELS = frozenset({"all", "email", "sms", "push", "wechat", "wecom", "webhook", "file"})
 
 
@@ -394,12 +396,23 @@ def _traits(traits: dict[str, Any], country: str) -> dict[str, str]:
     read["zone"] = _text(traits, "zone") or _text(traits, "timezone")
     if read["zone"] and not is_zone(read["zone"]):
         read["zone"] = None
+    read |= _whereabouts(traits)
     email, phone = _text(traits, "email"), _text(traits, "phone")
     read["email"] = read_email(email) if email else None
     read["phone"] = read_phone(phone, country) if phone else None
     if read["phone"] is None:
         read["phone_as_sent"] = phone
     return {name: value for name, value in read.items() if value}
+
+
+def _whereabouts(traits: dict[str, Any]) -> dict[str, str | None]:
+    """Country and state of Segment's `address` trait, by their codes: what is written out names no law."""
+    home = _object(traits, "address")
+    country, state = (_text(home, "country") or "").upper(), (_text(home, "state") or "").upper()
+    return {
+        "country": country if len(country) == ISO_COUNTRY_LETTERS and country.isalpha() else None,
+        "state": state if len(state) in ISO_STATE_LETTERS and state.isalnum() else None,
+    }
 
 
 def _links(

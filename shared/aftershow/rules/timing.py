@@ -1,9 +1,10 @@
 """The time solver: the earliest moment at which a message may and should arrive.
 
-    wanted window ∩ viewer's active hours ∩ quiet hours ∩ cap windows, before the deadline
+    wanted window ∩ viewer's active hours ∩ quiet hours ∩ legal windows ∩ cap windows, before the deadline
 
 Hours are hours of the viewer's own day. Active hours are a preference: where they leave nothing, the rest decides
-alone. The search walks from one local hour to the next in absolute time, so that a day of 23 or 25 hours is walked
+alone. Legal windows have zones of their own: where only the candidates are known, every one of them must allow the
+moment. The search walks from one local hour to the next in absolute time, so that a day of 23 or 25 hours is walked
 through as it is.
 """
 
@@ -22,9 +23,13 @@ from aftershow.model.viewers import Send
 from aftershow.rules.engagement import hour_histogram
 
 ALL_HOURS = (1 << 24) - 1
+WHOLE_WEEK = (1 << 168) - 1
+# An hour of every day of the week.
+EVERY_DAY = sum(1 << 24 * day for day in range(7))
 # Until a viewer was seen often enough, people are taken to read messages through the day and evening.
 MANY_HOURS_SEEN = 2
 MAX_WALK = 400 * 24
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # Clocks change at quarters of an hour.
 QUARTER = 15 * MINUTE
 
@@ -36,6 +41,16 @@ class Moment:
     at: int | None
     reason: str
     trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Hours in which a rule allows messages: a mask of the 168 hours of a week in `zone`, Monday 00:00 first; `by` is
+    whose rule it is."""
+
+    zone: str
+    week: int
+    by: str = ""
 
 
 def hours(first: int, until: int) -> int:
@@ -81,38 +96,68 @@ def free_on(sends: Sequence[Send], channel: str, own: Iterable[Cap], except_for:
     return free_from(there, ((cap.window, cap.most) for cap in own), except_for)
 
 
-def solve(earliest: int, deadline: int, zone: str, *, allowed: int, active: int = ALL_HOURS) -> Moment:
-    """The earliest moment from `earliest` to `deadline` in an allowed hour of `zone`, in an active one if there is
-    any."""
+def solve(
+    earliest: int, deadline: int, zone: str, *, allowed: int, active: int = ALL_HOURS, legal: Sequence[Window] = ()
+) -> Moment:
+    """The earliest moment from `earliest` to `deadline` in an allowed hour of `zone` that every legal window allows, in
+    an active hour if there is such a one."""
     preferred = allowed & active
     mask, why = (preferred, "in active hours") if preferred else (allowed, "no active hour is allowed")
-    found = _walk(earliest, deadline, zone, mask)
+    found = _walk(earliest, deadline, (Window(zone, mask * EVERY_DAY), *legal))
     if found is None and mask != allowed:
-        found, why = _walk(earliest, deadline, zone, allowed), "no active hour before the deadline"
+        mask, why = allowed, "no active hour before the deadline"
+        found = _walk(earliest, deadline, (Window(zone, mask * EVERY_DAY), *legal))
+    rules = f"; {_legal_words(tuple(legal))}" if legal else ""
     if found is None:
-        return Moment(None, "no_moment", f"no allowed hour from {iso(earliest, zone)} to {iso(deadline, zone)}")
+        return Moment(None, "no_moment", f"no allowed hour from {iso(earliest, zone)} to {iso(deadline, zone)}{rules}")
     moved = "at once" if found == earliest else f"moved from {iso(earliest, zone)}"
     words = "any hour" if mask == ALL_HOURS else f"{_words(mask)}, {why}" if active != ALL_HOURS else _words(mask)
-    return Moment(found, "", f"{iso(found, zone)} {zone}: {moved} ({words})")
+    return Moment(found, "", f"{iso(found, zone)} {zone}: {moved} ({words}){rules}")
 
 
-def _walk(earliest: int, deadline: int, zone: str, mask: int) -> int | None:
-    at, local = earliest, at_zone(earliest, zone)
-    for _ in range(MAX_WALK):
-        if at > deadline or not mask:
+def _walk(earliest: int, deadline: int, windows: Sequence[Window]) -> int | None:
+    """The earliest moment that all windows allow. Whichever forbids it says when its next hour begins: none of the time
+    before that is allowed, so nothing is passed over."""
+    at = earliest
+    if not all(window.week for window in windows):
+        return None
+    for _ in range(MAX_WALK * len(windows)):
+        if at > deadline:
             return None
-        if mask >> local.hour & 1:
+        later = next((after for window in windows if (after := _after(at, window)) is not None), None)
+        if later is None:
             return at
-        # To the next full hour on the local clock; quarter-hour zones keep their minutes.
-        into_hour = local.minute * MINUTE + local.second * 1000 + local.microsecond // 1000
-        ahead = at_zone(at + HOUR - into_hour, zone)
-        if ahead.utcoffset() != local.utcoffset():
-            # The clock changes on the way, perhaps at a quarter to (Chatham): from quarter to quarter until then.
-            at += QUARTER - into_hour % QUARTER
-            local = at_zone(at, zone)
-        else:
-            at, local = at + HOUR - into_hour, ahead
+        at = later
     return None
+
+
+def _after(at: int, window: Window) -> int | None:
+    """None where the window allows the moment, else the next one at which to look: the next full hour of its clock."""
+    local = at_zone(at, window.zone)
+    if window.week >> (local.weekday() * 24 + local.hour) & 1:
+        return None
+    # To the next full hour on the local clock; quarter-hour zones keep their minutes.
+    into_hour = local.minute * MINUTE + local.second * 1000 + local.microsecond // 1000
+    if at_zone(at + HOUR - into_hour, window.zone).utcoffset() != local.utcoffset():
+        # The clock changes on the way, perhaps at a quarter to (Chatham): from quarter to quarter until then.
+        return at + QUARTER - into_hour % QUARTER
+    return at + HOUR - into_hour
+
+
+@lru_cache(maxsize=256)
+def _legal_words(legal: tuple[Window, ...]) -> str:
+    """Legal windows for a person to read: "US-TCPA 1: 08-20 America/New_York"; days that differ are told apart."""
+    by_rule: dict[str, list[str]] = {}
+    for window in legal:
+        by_rule.setdefault(window.by, []).append(f"{_week_words(window.week)} {window.zone}")
+    return "; ".join(f"{by}: {', '.join(words)}" for by, words in by_rule.items())
+
+
+def _week_words(week: int) -> str:
+    days = [week >> 24 * day & ALL_HOURS for day in range(7)]
+    usual = max(days, key=days.count)
+    others = [f"{DAYS[number]} {_words(day)}" for number, day in enumerate(days) if day != usual]
+    return " ".join((_words(usual), *(f"({one})" for one in others)))
 
 
 @lru_cache(maxsize=256)
@@ -120,6 +165,8 @@ def _words(mask: int) -> str:
     """Hours as ranges: 08-21."""
     if mask == ALL_HOURS:
         return "any hour"
+    if not mask:
+        return "never"
     starts = [hour for hour in range(24) if mask >> hour & 1 and not mask >> (hour - 1) % 24 & 1]
     spans = []
     for start in starts:

@@ -14,6 +14,7 @@ from aftershow.model.instants import SECOND
 from aftershow.model.launches import Launch
 from aftershow.model.playbooks import Playbook
 from aftershow.model.products import Product
+from aftershow.model.rule_packs import Rulebook
 from aftershow.model.scorecards import Scorecard
 from aftershow.model.shows import Show
 from aftershow.model.templates import Template
@@ -125,6 +126,20 @@ def terms(ports: Ports) -> Terms:
 @lru_cache(maxsize=2)
 def _terms(text: str) -> Terms:
     return Terms.read(text)
+
+
+def rulebook(ports: Ports) -> Rulebook | None:
+    """The shop's rule packs; None where it has none that this version can read: marketing then waits."""
+    text = body(ports, keys.rulebook())
+    return _rulebook(text) if text else None
+
+
+@lru_cache(maxsize=2)
+def _rulebook(text: str) -> Rulebook | None:
+    try:
+        return Rulebook.read(text)
+    except ValidationError:
+        return None
 
 
 def knows_write_key(ports: Ports, hashed: str) -> str | None:
