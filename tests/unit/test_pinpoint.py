@@ -79,7 +79,7 @@ def test_an_endpoint_is_a_person_with_an_address() -> None:
     }
     meaning = read(identify).meaning
     assert isinstance(meaning, Identified)
-    assert meaning.traits == {"email": "an@example.com", "name": "An"}
+    assert meaning.traits == {"email": "an@example.com", "name": "An", "country": "CN"}
 
 
 @pytest.mark.parametrize(
