@@ -11,6 +11,7 @@ from aftershow.model.base import Record
 from aftershow.model.coverage import Coverage, Seen
 from aftershow.model.engagements import Engagement, Score
 from aftershow.model.ids import IdentityKind, is_viewer
+from aftershow.model.labels import LabelName, Labels, Sharing
 from aftershow.model.ledger import Account, Entry
 from aftershow.model.orders import Order
 from aftershow.model.playbooks import Playbook
@@ -19,14 +20,17 @@ from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head
+from aftershow.ports import keys
 from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
+from aftershow.rules import repurchase
 from aftershow.rules.coverage import of_shop
 from aftershow.rules.identifiers import Identifier, named_by
 from aftershow.rules.intent import score
+from aftershow.rules.labels import Measure
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
-from aftershow.services import catalog, launching, standing
+from aftershow.services import catalog, labelling, launching, standing
 from aftershow.services.recounted import Recount
 from aftershow.services.recounting import recount
 from infra.local.host import LocalHost
@@ -140,7 +144,11 @@ class Records:
     @cached_property
     def engagements(self) -> list[Engagement]:
         """All engagements, days outside shows included."""
-        return self._all("engagements", Engagement)
+        return [
+            Engagement.read(item.body)
+            for item in self.items("engagements")
+            if item.key not in (keys.labels(item.key.pk), keys.sharing(item.key.pk))
+        ]
 
     @cached_property
     def humans(self) -> Mapping[str, Human]:
@@ -188,6 +196,35 @@ class Records:
     def score(self, engagement: Engagement) -> Score:
         """An engagement's score as the functions give it now."""
         return score(engagement, self.shop.intent)
+
+    @cached_property
+    def measure(self) -> Measure:
+        """By what the shop measures its customers."""
+        return labelling.measure(self._host.ports("schedule_reminder"))
+
+    @cached_property
+    def repurchase(self) -> repurchase.Trained | None:
+        """The shop's own scorecard of who buys again."""
+        return catalog.repurchase(self._host.ports("schedule_reminder"))
+
+    def labels_of(self, human: Human) -> Mapping[LabelName, str]:
+        """A person's labels as they were last written down."""
+        kept = self._kept_labels.get(human.viewer)
+        return kept.values if kept else {}
+
+    def brought(self, human: Human) -> int:
+        """How many new customers a person's shares brought."""
+        buyers = {buyer for name in human.members for buyer in self._sharing.get(name, ())}
+        return len(buyers - set(human.members))
+
+    @cached_property
+    def _kept_labels(self) -> Mapping[str, Labels]:
+        found = self._all("engagements", Labels, sk_prefix="labels")
+        return {one.viewer: one for one in found}
+
+    @cached_property
+    def _sharing(self) -> Mapping[str, Mapping[str, int]]:
+        return {one.viewer: one.buyers for one in self._all("engagements", Sharing, sk_prefix="sharing")}
 
     def of_viewer(self, viewer: str) -> Human | None:
         """The person behind a viewer id."""

@@ -19,7 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from aftershow.model.instants import parse_instant
-from infra.local import coverage_words, words
+from infra.local import coverage_words, label_words, words
+from infra.local.labels_report import labels_grid
 from infra.local.summary import Count, ReminderRow, Story, Summary
 from infra.local.words import moment, money, phrase, share, word
 
@@ -57,6 +58,7 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
     if identity.row_count:
         console.print(section(word("identity", locale), identity))
     console.print(section(word("can_be_written", locale), _reach(story, told, locale)))
+    console.print(section(label_words.word("labels", locale), labels_grid(told, story.zone, story.now, locale)))
     heading = f"{word('story', locale)} ({word('times_in', locale)} {story.zone})"
     console.print(section(heading, _told(story, locale, most=MAX_EXPLAINED)))
     alone = Table.grid(padding=(0, 2))

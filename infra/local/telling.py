@@ -11,11 +11,13 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.ids import kind_of
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.reminders import Reminder
+from aftershow.rules.attribution import attributed_show
 from aftershow.rules.choosing import address_of, reaches
 from aftershow.rules.coverage import SCORES, Trust, trust
 from aftershow.rules.merging import lead
-from aftershow.rules.planning import EXPIRED, LeftAlone, attributed_show, plan
+from aftershow.rules.planning import EXPIRED, LeftAlone, plan
 from infra.local.books import entry_json, ledger, points_json
+from infra.local.labels_told import labels_json, peak_json
 from infra.local.reachability import Reach, reachability
 from infra.local.records import Human, Records
 from infra.local.report import STORY_LINES
@@ -289,6 +291,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         if head
         else [],
         "not_joined": records.namesakes(human),
+        "called": labels_json(records, human),
         "engagements": [_engagement(records, one) for one in engagements.values()],
         "orders": [
             {**one.model_dump(exclude_defaults=True), "at": iso(one.at) if one.at is not None else None}
@@ -359,6 +362,7 @@ def _engagement(records: Records, engagement: Engagement) -> dict[str, object]:
         "temperature": scored.temperature,
         "reasons": [reason.model_dump() for reason in scored.reasons],
         "score_version": scored.version,
+        "peak": peak_json(engagement),
     }
 
 

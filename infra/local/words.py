@@ -89,6 +89,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "replay_watched": ("watched the replay", "看了回放"),
     "polled": ("voted", "参与投票"),
     "reserved": ("reserved the show", "预约直播"),
+    "stated_obstacle": ("named what kept them", "说出了未下单原因"),
+    "stated_price": ("said that the price kept them", "自述因价格未下单"),
+    "stated_promotion": ("said that an offer was missing", "自述缺少优惠"),
+    "stated_hesitation": ("said that they hesitate", "自述还在犹豫"),
+    "stated_trust": ("said that they lack trust", "自述不够信任"),
+    "stated_not_interested": ("said that they are not interested", "自述不感兴趣"),
+    "stated_bought_elsewhere": ("said that they bought elsewhere", "自述已在别处购买"),
     "first_order": ("first order", "首次下单"),
     # How a reminder ends.
     "open": ("open", "待发"),

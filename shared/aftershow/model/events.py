@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from aftershow.model.base import Record
+from aftershow.model.labels import LabelName
 
 
 class ShowEnded(Record):
@@ -36,6 +37,15 @@ class TemperatureChanged(Record):
     temperature: str
 
 
+class EngagementChanged(Record):
+    """An engagement outside a live show says something else of its viewer than before: labels may change by it."""
+
+    kind: Literal["EngagementChanged"] = "EngagementChanged"
+    id: str = ""
+    viewer: str
+    about: str
+
+
 class OrderChanged(Record):
     """An order was placed, updated, refunded or cancelled; `key` is the order item's partition key."""
 
@@ -55,8 +65,34 @@ class ReminderEnded(Record):
     outcome: str
 
 
+class LabelsChanged(Record):
+    """A person is called otherwise: all labels that they have now, and which of them are new, others or gone."""
+
+    kind: Literal["LabelsChanged"] = "LabelsChanged"
+    id: str = ""
+    viewer: str
+    labels: dict[LabelName, str]
+    changed: tuple[LabelName, ...]
+
+
+class BuyersBrought(Record):
+    """The new customers whom a viewer's shares brought are others than before."""
+
+    kind: Literal["BuyersBrought"] = "BuyersBrought"
+    id: str = ""
+    viewer: str
+
+
 DomainEvent = Annotated[
-    ShowEnded | ViewerChanged | TemperatureChanged | OrderChanged | ReminderEnded, Field(discriminator="kind")
+    ShowEnded
+    | ViewerChanged
+    | TemperatureChanged
+    | EngagementChanged
+    | OrderChanged
+    | ReminderEnded
+    | LabelsChanged
+    | BuyersBrought,
+    Field(discriminator="kind"),
 ]
 _reader: TypeAdapter[DomainEvent] = TypeAdapter(DomainEvent)
 

@@ -31,6 +31,31 @@ def about_show(show: str) -> str:
     return f"show#{show}"
 
 
+def labels(viewer: str) -> Key:
+    """What a person is called, under their surviving viewer id; beside the engagements, so that one query has both."""
+    return Key("engagements", viewer, "labels")
+
+
+def sharing(viewer: str) -> Key:
+    """Whom a viewer's shares brought; read with the engagements as well."""
+    return Key("engagements", viewer, "sharing")
+
+
+def label_index(viewer: str, due: int) -> tuple[str, str]:
+    """Where a person stands among those whose labels time will change."""
+    return label_shard(shard_of(viewer, CARE_SHARDS)), f"{due:015d}#{viewer}"
+
+
+def label_shard(shard: int) -> str:
+    """One shard of the labels in daily care. No show's list ends like this."""
+    return f"labels@{shard}"
+
+
+def yardstick() -> Key:
+    """By what a shop measures its customers."""
+    return Key("catalog", "yardstick")
+
+
 def show_index(show: str, viewer: str) -> tuple[str, str]:
     """Where an engagement stands in the list of its show's viewers."""
     return show_shard(show, shard_of(viewer, SHOW_SHARDS)), viewer

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aftershow.model.engagements import Engagement
-from aftershow.model.instants import DAY
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
-from aftershow.model.viewers import Head, RecentOrder
+from aftershow.model.viewers import Head
+from aftershow.rules.attribution import attributed_show
 from aftershow.rules.choosing import Standing
 from aftershow.rules.intent import Trained, score, why
 from aftershow.rules.launching import Launched
 
-# An order that names no show belongs to the last show that its customer entered within a day.
-ATTRIBUTION = DAY
 EXPIRED = "expired"
 
 
@@ -60,14 +58,6 @@ class Occasion:
     def playbook(self) -> Playbook:
         """What may remind of it."""
         return self.launched.playbook
-
-
-def attributed_show(order: RecentOrder, engagements: Iterable[Engagement]) -> str | None:
-    """The show that an order belongs to: the one that it names, else the last entered within 24 h before it."""
-    if order.show is not None:
-        return order.show
-    entered = [one for one in engagements if one.show and order.at - ATTRIBUTION <= one.first_at <= order.at]
-    return max(entered, key=lambda one: (one.first_at, one.about)).show if entered else None
 
 
 def ordered_in(person: Person, show: str) -> bool:

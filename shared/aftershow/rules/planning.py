@@ -27,10 +27,10 @@ from aftershow.rules.choosing import (
     said_stop,
 )
 from aftershow.rules.launching import OUTSIDE_SHARE, share_text
-from aftershow.rules.occasions import EXPIRED, Occasion, Person, Shop, attributed_show, occasions, ordered_in
+from aftershow.rules.occasions import EXPIRED, Occasion, Person, Shop, occasions, ordered_in
 
 __all__ = [
-    "EXPIRED", "LeftAlone", "Person", "Plan", "Shop", "attributed_show", "locale_of", "ordered_in", "plan", "zone_of",
+    "EXPIRED", "LeftAlone", "Person", "Plan", "Shop", "locale_of", "ordered_in", "plan", "zone_of",
 ]  # fmt: skip
 
 # Why a series has no row to be open.

@@ -21,6 +21,7 @@ from aftershow.model.reminders import MessageClass
 from aftershow.model.settings import Settings
 from aftershow.model.viewers import Send
 from aftershow.rules.engagement import hour_histogram
+from aftershow.rules.hours import usual_hours
 
 ALL_HOURS = (1 << 24) - 1
 WHOLE_WEEK = (1 << 168) - 1
@@ -67,12 +68,10 @@ def quiet_mask(settings: Settings, message_class: MessageClass) -> int:
 
 
 def active_mask(engagements: Iterable[Engagement], zone: str) -> int:
-    """The viewer's usual hours in their zone: those in which they were seen, and one on either side; all hours where
-    too little was seen to tell."""
-    seen = {hour for hour, pieces in enumerate(hour_histogram(engagements, zone)) if pieces}
-    if len(seen) < MANY_HOURS_SEEN:
-        return ALL_HOURS
-    return sum({1 << (hour + near) % 24 for hour in seen for near in (-1, 0, 1)})
+    """The viewer's usual hours in their zone: those in which they were often seen, and one on either side; all hours
+    where too little was seen to tell."""
+    histogram = hour_histogram(engagements, zone)
+    return ALL_HOURS if sum(map(bool, histogram)) < MANY_HOURS_SEEN else usual_hours(histogram)
 
 
 def caps(settings: Settings, message_class: MessageClass, own: Iterable[Cap] = ()) -> tuple[tuple[int, int], ...]:

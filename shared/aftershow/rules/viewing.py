@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aftershow.model.engagements import Engagement
-from aftershow.model.events import OrderChanged, TemperatureChanged, ViewerChanged
+from aftershow.model.events import EngagementChanged, OrderChanged, TemperatureChanged, ViewerChanged
+from aftershow.model.ids import kind_of
 from aftershow.model.orders import Order, UnnamedRefund
 from aftershow.model.viewers import Bond, Facts, Head, Identity
 from aftershow.rules import engagement as engagements
 from aftershow.rules import intent, orders, people
+from aftershow.rules.habits import marks
 from aftershow.rules.merging import People
 from aftershow.rules.segment import Aliased, Amended, Did, Event, Heartbeat, Left, Ordered
 
-DomainEvents = tuple[ViewerChanged | OrderChanged | TemperatureChanged, ...]
+DomainEvents = tuple[ViewerChanged | OrderChanged | TemperatureChanged | EngagementChanged, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,23 @@ def _fold_behaviour(outcome: Outcome, known: Known, events: list[Event]) -> None
 def _warmth(before: Engagement | None, after: Engagement, known: Known) -> DomainEvents:
     """A new temperature is an event, once. A first "cold" of a live show is not: the show's end looks at everybody."""
     if after.score is None or after.show is None:
-        return ()
+        return _change(before, after)
     was = before.score.temperature if before and before.score else None
     now = after.score.temperature
-    if was == now or (was is None and now == "cold" and not known.is_over(after.show)):
-        return ()
+    over = known.is_over(after.show)
+    if was == now or (was is None and now == "cold" and not over):
+        return _change(before, after) if over else ()
     return (TemperatureChanged(viewer=after.viewer, about=after.about, temperature=now),)
+
+
+def _change(before: Engagement | None, after: Engagement) -> DomainEvents:
+    """What nobody would look at otherwise: news of a show that is over, and a user's day outside shows. Browsers that
+    nobody knows are most of those days, and have no labels."""
+    if after.show is None and kind_of(after.viewer) != "user":
+        return ()
+    if before is not None and marks(before) == marks(after):
+        return ()
+    return (EngagementChanged(viewer=after.viewer, about=after.about),)
 
 
 def _fold_people(outcome: Outcome, known: Known, viewer: str, listed: list[Event], facts: list[Event]) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from aftershow.model.channels import Terms
 from aftershow.model.instants import SECOND
+from aftershow.model.labels import Yardstick
 from aftershow.model.launches import Launch
 from aftershow.model.playbooks import Playbook
 from aftershow.model.products import Product
@@ -21,6 +22,7 @@ from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Key, Range
+from aftershow.rules import repurchase as again
 from aftershow.rules.intent import Trained, Unusable, trained
 from aftershow.rules.launching import Launched, launched
 
@@ -99,6 +101,34 @@ def intent(ports: Ports) -> Trained | None:
     """The shop's own scorecard of intent; None where it has none that this version can use."""
     text = body(ports, keys.scorecard("intent"))
     return _trained(text) if text else None
+
+
+def repurchase(ports: Ports) -> again.Trained | None:
+    """The shop's own scorecard of who buys again; None where it has none that this version can use."""
+    text = body(ports, keys.scorecard("repurchase"))
+    return _trained_again(text) if text else None
+
+
+@lru_cache(maxsize=2)
+def _trained_again(text: str) -> again.Trained | None:
+    try:
+        return again.trained(Scorecard.read(text))
+    except (ValidationError, Unusable):
+        return None
+
+
+def yardstick(ports: Ports) -> Yardstick | None:
+    """By what the shop measures its customers; None until it has measured them."""
+    text = body(ports, keys.yardstick())
+    return _yardstick(text) if text else None
+
+
+@lru_cache(maxsize=2)
+def _yardstick(text: str) -> Yardstick | None:
+    try:
+        return Yardstick.read(text)
+    except ValidationError:
+        return None
 
 
 @lru_cache(maxsize=2)

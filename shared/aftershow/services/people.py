@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import is_viewer_id
+from aftershow.model.instants import DAY, iso
 from aftershow.model.reminders import Reminder
 from aftershow.model.shows import Show
 from aftershow.model.viewers import MAX_CHAIN, Head
@@ -22,13 +23,20 @@ from aftershow.services import catalog, standing
 MAX_ROWS = 400
 
 
+# As far back as labels look at days outside shows; the newest of them are among the last 90 days, or there are none.
+DAYS_BACK = 90 * DAY
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A person as stored."""
+    """A person as stored. `days` are engagements outside shows; `labels` and `sharing` are kept items by member."""
 
     person: Person
     head_item: Item
     rows: dict[str, Item]
+    days: dict[str, Engagement]
+    labels: dict[str, Item]
+    sharing: dict[str, Item]
 
 
 def leading_head(ports: Ports, viewer: str) -> tuple[Head, Item] | None:
@@ -67,7 +75,35 @@ def read(ports: Ports, viewer: str) -> Reading | None:
     for row in _rows(ports, head.people):
         reminders.append(Reminder.read(row.body))
         rows[reminders[-1].id] = row
-    return Reading(Person(head, engagements_of(ports, head.people), reminders), item, rows)
+    kept = _kept(ports, head.people)
+    shows = {about: one for about, one in kept.engagements.items() if one.show}
+    days = {about: one for about, one in kept.engagements.items() if not one.show}
+    return Reading(Person(head, shows, reminders), item, rows, days, kept.labels, kept.sharing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    engagements: dict[str, Engagement]
+    labels: dict[str, Item]
+    sharing: dict[str, Item]
+
+
+def _kept(ports: Ports, members: Iterable[str]) -> _Kept:
+    """What stands beside each other under a person's members, in one query each: the last days, labels, shows."""
+    first = f"day#{iso(ports.now() - DAYS_BACK)[:10]}"
+    several: dict[str, list[Engagement]] = {}
+    kept = _Kept({}, {}, {})
+    for member in members:
+        for item in ports.store.query("engagements", Range(member, first=first, last="show$", limit=MAX_ROWS)).items:
+            if item.key == keys.labels(member):
+                kept.labels[member] = item
+            elif item.key == keys.sharing(member):
+                kept.sharing[member] = item
+            else:
+                engagement = Engagement.read(item.body)
+                several.setdefault(engagement.about, []).append(engagement)
+    kept.engagements.update({about: engagements.united(each) for about, each in sorted(several.items())})
+    return kept
 
 
 def reminders_of(ports: Ports, members: Iterable[str]) -> list[Reminder]:

@@ -18,7 +18,7 @@ from aftershow.ports.ports import Ports
 from aftershow.ports.queues import Message, Queues
 from aftershow.ports.store import Range
 from aftershow.rules.planning import plan
-from aftershow.services import people, rows
+from aftershow.services import labelling, people, rows
 from aftershow.services.catalog import MAX_AGE
 from aftershow.services.messages import Received, settle
 
@@ -30,10 +30,14 @@ SECOND_WALK_SECONDS = 15 * 60
 
 
 def schedule(message: Received, ports: Ports) -> None:
-    """Work off one message: a domain event from the bus, or a cursor of a walk over a show's viewers."""
+    """Work off one message: a domain event from the bus, a look at somebody, or a cursor of a walk over a show's
+    viewers."""
     body = msgspec.json.decode(message.body)
     if "walk" in body:
         _walk(ports, body["walk"], body["shard"], body.get("after"))
+        return
+    if "look" in body:
+        look_at(ports, body["look"])
         return
     _look(ports, read_event(json.dumps(body["detail"])))
 
@@ -69,7 +73,7 @@ def _walk(ports: Ports, show: str, shard: int, after: str | None) -> None:
 
 
 def look_at(ports: Ports, viewer: str) -> None:
-    """Make one person's planned rows equal to the wanted ones."""
+    """Make one person's planned rows equal to the wanted ones, and their labels to what they are now."""
 
     def attempt() -> int:
         reading = people.read(ports, viewer)
@@ -78,6 +82,7 @@ def look_at(ports: Ports, viewer: str) -> None:
         decided = plan(reading.person, people.shop_for(ports, reading.person), ports.now())
         for row in decided.rows:
             ports.store.commit([rows.put(ports, row, reading.rows.get(row.id))])
+        labelling.relabel(ports, reading)
         return len(decided.rows)
 
     written = settle(ports, attempt)
