@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from infra.local import words
 from infra.local.words import LOCALES
 
-# By code, in the order of LOCALES; one|several where the number decides. Labels are name:value; reasons that the report tells too have their words there.
+# By code, in the order of LOCALES; one|several where the number decides. Labels are name:value; reasons that the
+# report tells too have their words there.
 WORDS: Mapping[str, tuple[str, str]] = {
     "labels": ("What they are called, and why", "标签与理由"),
     # Names.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from aftershow.model.instants import HOUR, MINUTE, SECOND
+from aftershow.model.labels import LabelName
 from tests.functional.story import Said, Shop, Show, Viewer, almost_buys, at
 
 OPENS = at("2026-03-06T19:00+08:00")
@@ -85,6 +86,7 @@ class State:
     balance: list[tuple[int, int]]
     # Those that are wanted: (playbook, step, id). Not their moments: those follow from what was known at the planning.
     reminders: set[tuple[str, str, str]]
+    labels: Mapping[LabelName, str]
 
 
 def end_of(deliver: Delivery, *, orders: bool) -> State:
@@ -110,6 +112,7 @@ def end_of(deliver: Delivery, *, orders: bool) -> State:
         orders=[order.model_dump() for order in records.orders],
         entries={entry.key: entry.points for entry in records.entries},
         balance=[(account.balance, account.entries) for account in records.accounts],
+        labels=records.labels_of(shop.person(mei)),
         reminders={(row.playbook, row.step, row.id) for row in shop.reminders(mei) if row.open},
     )
 
@@ -125,6 +128,7 @@ def expected(orders: bool) -> State:  # noqa: FBT001 (a fixture)
 
 
 def test_what_is_expected(expected: State, orders: bool) -> None:  # noqa: FBT001 (a fixture)
+    assert expected.labels["stage"] == ("order" if orders else "cart")
     if orders:
         assert expected.balance == [(99, 3)]
         assert sum(expected.entries.values()) == 99
@@ -141,6 +145,7 @@ def test_any_order_ends_the_same(name: str, expected: State, orders: bool) -> No
     assert state.engagement == expected.engagement
     assert state.head == expected.head
     assert state.orders == expected.orders
+    assert state.labels == expected.labels
     assert state.balance == expected.balance
     # Each word's own entry moves the sum to what the order is worth with it: the sum is the same in any order.
     assert state.entries.keys() == expected.entries.keys()
