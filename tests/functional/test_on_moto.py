@@ -342,7 +342,7 @@ def test_the_runtime_makes_working_handlers_from_the_environment() -> None:
     assert found["send_message"]["answer"] == none
     assert found["track_outcome"]["answer"]["statusCode"] == 404
     assert found["award_points"]["answer"] == none
-    assert found["daily_care"]["answer"] == {"accounts": 0, "busy": 0, "more": False, "next_due": None}
+    assert found["daily_care"]["answer"] == {"accounts": 0, "busy": 0, "looks": 0, "more": False, "next_due": None}
     assert found["rewards_api"]["answer"]["statusCode"] == 404
     assert [name for name, one in found.items() if one["channels"]] == ["send_message"]
     # One line of JSON an invocation, with allow-listed fields.
