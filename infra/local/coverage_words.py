@@ -36,6 +36,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "addresses": ("addresses", "联系方式"),
     "consents": ("consents", "授权"),
     "suppressions": ("suppressed addresses", "停用的地址"),
+    "subscriptions": ("accepts of WeChat subscribe messages", "微信订阅消息的授权"),
     "products": ("products", "商品"),
     "show_times": ("show times", "直播起止时间"),
     "zones": ("time zones", "时区"),

@@ -115,6 +115,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "no_address": ("no address", "没有联系方式"),
     "no_identity": ("never identified", "始终匿名"),
     "suppressed": ("address suppressed", "地址已停用"),
+    "no_accept_left": ("no accept left", "订阅消息授权已用完"),
     "bounced": ("address bounced", "地址退信"),
     "complained": ("complained", "投诉垃圾邮件"),
     "another_opted_out": ("another of their addresses opted out", "其另一地址已退订"),

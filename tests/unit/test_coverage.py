@@ -35,6 +35,7 @@ TODAY = START // DAY
 SAID: dict[str, dict[str, Any]] = {
     "Message Consent Updated": {"purpose": "marketing", "state": "granted"},
     "Message Address Suppressed": {"channel": "email", "address": "a@example.com", "reason": "bounced"},
+    "Message Subscription Accepted": {"template_id": "t"},
     "Product Updated": {"product_id": "p"},
     "Live Followed": {"host_id": "h"},
     "Live Unfollowed": {"host_id": "h"},

@@ -25,6 +25,8 @@ MAX_RECENT_ORDERS = 16
 MAX_FOLLOWS = 256
 # More than any cap over seven days.
 MAX_RING = 16
+# Accepts of subscribe messages, over all templates: a prompt offers three templates, and each brings one message.
+MAX_ACCEPTS = 32
 
 Purpose = Literal["marketing", "service"]
 ConsentState = Literal["granted", "withdrawn"]
@@ -96,6 +98,23 @@ class RecentOrder(Record):
     currency: str
 
 
+class Accept(Record):
+    """One accept of a subscribe message: it allows one message of its template to the account that accepted. `openid`
+    is a hash of that account, empty where the event didn't name it."""
+
+    template: str
+    at: int
+    id: str
+    openid: str = ""
+
+
+class UsedAccept(Record):
+    """An accept that a reminder has used."""
+
+    accept: str
+    reminder: str
+
+
 class Facts(Record):
     """What a person's events said: of one of their viewer ids, or of all together.
 
@@ -113,6 +132,8 @@ class Facts(Record):
     # Currency to minor units, of all orders at their first total.
     spent: dict[str, int] = {}
     recent_orders: tuple[RecentOrder, ...] = ()
+    # The newest accepts of subscribe messages, oldest first.
+    accepts: tuple[Accept, ...] = ()
 
     def trait(self, name: Trait) -> str | None:
         """The newest value of a trait."""
@@ -166,6 +187,7 @@ class Head(Facts):
     parts: dict[str, Facts] = {}
     # Message class to the last claimed sends, oldest first.
     sends: dict[str, tuple[Send, ...]] = {}
+    accepts_used: tuple[UsedAccept, ...] = ()
 
     @property
     def people(self) -> tuple[str, ...]:

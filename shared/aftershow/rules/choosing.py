@@ -22,7 +22,7 @@ from aftershow.model.playbooks import Playbook
 from aftershow.model.settings import Settings
 from aftershow.model.templates import Template
 from aftershow.model.viewers import Head
-from aftershow.rules import timing
+from aftershow.rules import subscriptions, timing
 from aftershow.rules.people import counting, latest_grant, may_be_written
 from aftershow.rules.prices import Price, price
 from aftershow.rules.responses import Tally
@@ -233,6 +233,14 @@ def _text(case: Case, channel: str) -> str:
     return "no_text" if template is not None and not template.has(channel) else ""
 
 
+def _accept(case: Case, channel: str) -> str:
+    template = case.standing.templates.get(case.template)
+    parts = [texts.wechat for texts in template.texts.values() if texts.wechat] if template else []
+    wanted = [part.template_id for part in parts] or [None]
+    refused = all(subscriptions.refuses(case.head, channel, one) for one in wanted)
+    return subscriptions.NO_ACCEPT_LEFT if refused else ""
+
+
 def _down(case: Case, channel: str) -> str:
     return "channel_down" if channel in case.standing.down else ""
 
@@ -250,6 +258,6 @@ def _capped(case: Case, channel: str) -> str:
 
 
 # What rules a channel out, in the order in which it is told. A check of its own is one function and one entry here.
-CHECKS: tuple[Check, ...] = (_person, _stopped, _tried, _text)
+CHECKS: tuple[Check, ...] = (_person, _stopped, _tried, _text, _accept)
 # What holds a channel up: it is taken only where nothing else is left.
 HOLD_UPS: tuple[Check, ...] = (_down, _late, _capped)

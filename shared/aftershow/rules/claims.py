@@ -20,7 +20,7 @@ from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head, Purpose, Send
-from aftershow.rules import timing
+from aftershow.rules import subscriptions, timing
 from aftershow.rules.choosing import may_use, said_stop
 from aftershow.rules.launching import OUTSIDE_SHARE, STOPPED, Launched
 from aftershow.rules.people import latest_grant, ring
@@ -34,7 +34,7 @@ MAX_FACTS_LAG = 2 * MINUTE
 RECHECK = MINUTE
 # What ends a reminder on its channel only: another one may still reach her. A suppressed address does where it bounced;
 # whoever opted out or complained by it is not looked for elsewhere.
-ANOTHER_CHANNEL = frozenset({"no_address", "no_consent", "opted_out", "bounced"})
+ANOTHER_CHANNEL = frozenset({"no_address", "no_consent", "opted_out", "bounced", subscriptions.NO_ACCEPT_LEFT})
 # A provider that declines for now is asked at doubling intervals, up to this one (or its own word, where that is
 # longer), until the reminder's deadline: an outage of an evening must not cost a reminder that has days left.
 LONGEST_PAUSE_SECONDS = 3600
@@ -72,6 +72,8 @@ class Scene:
     settings: Settings
     terms: Terms = field(default_factory=Terms)
     answered: bool = False
+    # Of a subscribe message: WeChat's id of its template.
+    subscribe_template: str = ""
 
 
 def is_stale(reminder: Reminder | None, due: int, now: int, channel: str | None = None) -> str | None:
@@ -157,6 +159,8 @@ def _ended_on_channel(reminder: Reminder, scene: Scene, playbook: Playbook) -> t
         return "skipped", "opted_out" if said else "no_consent"
     if scene.address is None:
         return "skipped", "no_address"
+    if subscriptions.refuses(head, reminder.channel, scene.subscribe_template):
+        return "skipped", subscriptions.NO_ACCEPT_LEFT
     suppressed = is_suppressed(scene.known_address, head, reminder.message_class, reminder.channel)
     return ("skipped", "suppressed") if suppressed else None
 
@@ -224,6 +228,8 @@ def _claim(reminder: Reminder, scene: Scene, owner: str, now: int) -> Claim:
     head = scene.head.model_copy(
         update={"sends": {**scene.head.sends, name: ring(scene.head.sends.get(name, ()), (this,))}}
     )
+    if reminder.channel == subscriptions.CHANNEL:
+        head = subscriptions.used_by(head, reminder.id, scene.subscribe_template)
     known = scene.known_address or Address(hashed=scene.address_hash, channel=reminder.channel)
     address = known.model_copy(update={"sends": {**known.sends, name: ring(known.sends.get(name, ()), (this,))}})
     return Claim(claimed, head, address)
@@ -240,6 +246,13 @@ def without_send(sends: dict[str, tuple[Send, ...]], reminder: Reminder) -> dict
     """Rings without a reminder that was definitely not sent."""
     name = reminder.message_class
     return {**sends, name: tuple(send for send in sends.get(name, ()) if send.reminder != reminder.id)}
+
+
+def freed(head: Head, reminder: Reminder, reason: str) -> Head:
+    """The head without a reminder that was definitely not sent. What was counted as an accept and is none, as the
+    provider says, isn't given back."""
+    head = head.model_copy(update={"sends": without_send(head.sends, reminder)})
+    return head if reason == subscriptions.NO_ACCEPT_LEFT else subscriptions.given_back(head, reminder.id)
 
 
 def declined(reminder: Reminder, now: int, reason: str, again_after_seconds: int | None) -> Reminder:

@@ -32,6 +32,7 @@ from aftershow.model.templates import (
     WecomPart,
 )
 from aftershow.model.viewers import Head
+from aftershow.rules.subscribe_fields import fitted
 
 MAX_LOOPS = 1_000
 MAX_OUTPUT_BYTES = 256 * 1024
@@ -144,7 +145,9 @@ def _rendered(part: Part, plain: Callable[[str], str], page: Callable[[str], str
         case PushPart():
             return Push(_one_line(plain(part.title)), plain(part.text).strip(), link, plain(part.picture))
         case WechatPart():
-            fields = {name: plain(text).strip() for name, text in part.fields.items()}
+            fields, misfits = fitted({name: plain(text) for name, text in part.fields.items()})
+            if misfits:
+                raise NotRendered(f"WeChat takes no {misfits[0].field} like this: {misfits[0].why}")
             return Wechat(part.template_id, fields, plain(part.page))
         case WecomPart():
             return Wecom(plain(part.text).strip(), link, plain(part.picture), plain(part.video))

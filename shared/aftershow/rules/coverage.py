@@ -30,6 +30,7 @@ from aftershow.rules.segment import (
     Ordered,
     ProductNews,
     ShowNews,
+    Subscribed,
 )
 
 Verdict = Literal["trusted", "partly", "unknown"]
@@ -72,6 +73,7 @@ SIGNALS: Mapping[str, tuple[str, ...]] = {
     "addresses": ("traits.email", "traits.phone"),
     "consents": ("Message Consent Updated", "WeCom Contact Deleted"),
     "suppressions": ("Message Address Suppressed",),
+    "subscriptions": ("Message Subscription Accepted",),
     "products": ("Product Updated",),
     "show_times": ("Live Show Scheduled", "Live Show Started", "Live Show Ended"),
     "zones": ("context.timezone", "traits.timezone"),
@@ -105,6 +107,7 @@ _OF_FACT: Mapping[type, str] = {
     Aliased: "identities",
     Consented: "consents",
     AddressSuppressed: "suppressions",
+    Subscribed: "subscriptions",
     ProductNews: "products",
     Followed: "follows",
     Ordered: "orders",

@@ -55,7 +55,7 @@ _EVENT_TYPES = frozenset(KINDS.values()) - {"batch"}
 # An order must not wait behind heartbeats: what decides whether somebody may be reminded has a queue of its own.
 FACTS = frozenset({
     "Order Completed", "Order Updated", "Order Refunded", "Order Cancelled", "Message Consent Updated",
-    "Message Address Suppressed",
+    "Message Address Suppressed", "Message Subscription Accepted",
     "Live Followed", "Live Unfollowed", "WeCom Contact Added", "WeCom Contact Deleted",
     "Live Show Scheduled", "Live Show Started", "Live Show Ended",
 })  # fmt: skip

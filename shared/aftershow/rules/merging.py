@@ -36,6 +36,7 @@ from aftershow.model.viewers import (
     Refused,
 )
 from aftershow.rules.people import parts_of, ring, with_parts
+from aftershow.rules.subscriptions import united_used
 
 # Of scans, this many at an end are enough to know that a code or a contact was met more than once.
 SEVERAL = 2
@@ -138,6 +139,7 @@ class People:
                 "refused_merges": _noted(note for person in former for note in person.refused_merges),
                 "erased_at": min(filter(None, (person.erased_at for person in former)), default=None),
                 "sends": {each: ring(*(person.sends.get(each, ()) for person in former)) for each in classes},
+                "accepts_used": united_used(*(person.accepts_used for person in former)),
             }
         )
 

@@ -15,6 +15,7 @@ from aftershow.model.base import Stamped
 from aftershow.model.ids import short_hash
 from aftershow.model.orders import Order
 from aftershow.model.viewers import (
+    MAX_ACCEPTS,
     MAX_FOLLOWS,
     MAX_RECENT_ORDERS,
     MAX_RING,
@@ -26,7 +27,8 @@ from aftershow.model.viewers import (
     Send,
     Trait,
 )
-from aftershow.rules.segment import Consented, Event, Followed, Identified
+from aftershow.rules import subscriptions
+from aftershow.rules.segment import Consented, Event, Followed, Identified, Subscribed
 
 # A head, or the facts of one viewer id.
 F = TypeVar("F", bound=Facts)
@@ -58,6 +60,10 @@ def with_parts(head: Head, parts: Mapping[str, Facts]) -> Head:
         said = {viewer: facts.model_copy(update={"follows": {
             host: word for host, word in facts.follows.items() if host in united.follows
         }}) for viewer, facts in said.items()}  # fmt: skip
+    if len(united.accepts) == MAX_ACCEPTS:
+        said = {viewer: facts.model_copy(update={"accepts": tuple(
+            one for one in facts.accepts if one in united.accepts
+        )}) for viewer, facts in said.items()}  # fmt: skip
     return head.model_copy(update={**_fields(united), "parts": said})
 
 
@@ -84,6 +90,7 @@ def _united(one: Facts, other: Facts) -> Facts:
         orders=one.orders + other.orders,
         spent=_summed(one.spent, other.spent),
         recent_orders=_last_orders((*one.recent_orders, *other.recent_orders)),
+        accepts=subscriptions.united(one.accepts, other.accepts),
     )
 
 
@@ -115,6 +122,10 @@ def learn(head: F, origin: str, event: Event) -> F:
             wording_version=meaning.wording_version,
         )
         return with_consent(head, origin, meaning.scope, said)
+    if isinstance(meaning, Subscribed):
+        account = event.external_ids.get("wechat_openid")
+        said_yes = [subscriptions.accept(template, event.at, event.id, account) for template in meaning.templates]
+        return subscriptions.with_accepts(head, said_yes)
     if isinstance(meaning, Followed):
         said_of_host = Stamped(value=meaning.state, at=event.at, id=event.id)
         newest = said_of_host.newest(head.follows.get(meaning.host))

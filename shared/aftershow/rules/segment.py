@@ -38,6 +38,8 @@ MAX_WATCH_SECONDS = 24 * 3600
 MAX_CHECKOUT_STEPS = 20
 # ISO 3166: countries have two letters, their parts one to three letters or digits.
 ISO_COUNTRY_LETTERS, ISO_STATE_LETTERS = 2, (1, 2, 3)
+# WeChat's prompt takes three templates, five on newer clients.
+MAX_ACCEPTED_AT_ONCE = 5
 CONSENT_CHANNELS = frozenset({"all", "email", "sms", "push", "wechat", "wecom", "webhook", "file"})
 
 
@@ -90,6 +92,13 @@ class Consented:
     state: ConsentState
     source: str | None
     wording_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """Subscribe messages of these templates were accepted, one each."""
+
+    templates: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,7 @@ Meaning = (
     | Identified
     | Aliased
     | Consented
+    | Subscribed
     | AddressSuppressed
     | Followed
     | Ordered
@@ -514,6 +524,15 @@ def _consent(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     return Consented(f"{purpose}:{scope}", known, _text(properties, "source"), _text(properties, "wording_version"))
 
 
+def _subscribed(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
+    several = properties.get("template_ids")
+    given = several if isinstance(several, list) else [properties.get("template_id")]
+    templates = {text for one in given[:MAX_ACCEPTED_AT_ONCE] if (text := _text({"id": one}, "id"))}
+    if not templates:
+        raise Unreadable("an accepted subscription needs its template_id, or template_ids")
+    return Subscribed(tuple(sorted(templates)))
+
+
 def _suppressed(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
     channel, given = (_text(properties, "channel") or "").lower(), _text(properties, "address") or ""
     if channel not in CONSENT_CHANNELS - {"all"}:
@@ -652,6 +671,7 @@ _READERS: dict[str, Reader] = {
     "Product Removed": _removed,
     "Message Consent Updated": _consent,
     "Message Address Suppressed": _suppressed,
+    "Message Subscription Accepted": _subscribed,
     "Product Updated": _product_news,
     "Live Followed": _follow("followed"),
     "Live Unfollowed": _follow("unfollowed"),

@@ -199,6 +199,8 @@ def _fold_fact(outcome: Outcome, known: Known, group: People, viewer: str, event
 
 def _what_changed(before: Head, after: Head) -> set[str]:
     changed = {"consent"} if before.consent != after.consent else set()
+    if before.accepts != after.accepts:
+        changed.add("accepts")
     if before.follows != after.follows:
         changed.add("follows")
     if {name: one.value for name, one in before.traits.items()} != {

@@ -19,7 +19,7 @@ from aftershow.ports import keys
 from aftershow.ports.channels import Accepted, Ambiguous, Declined
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Put
-from aftershow.rules import claims, content, responses
+from aftershow.rules import claims, content, responses, subscriptions
 from aftershow.rules.choosing import address_of
 from aftershow.services import catalog, health, people, rendering, rows
 from aftershow.services.messages import Received, settle
@@ -108,6 +108,7 @@ def _decide(
         facts_until=_facts_until(ports),
         settings=ports.settings,
         terms=catalog.terms(ports),
+        subscribe_template=_subscribe_template(ports, row),
     )
     scene = dataclasses.replace(scene, answered=_answered(ports, row, scene))
     decision = claims.decide(row, scene, owner, ports.now())
@@ -137,6 +138,15 @@ def _answered(ports: Ports, row: Reminder, scene: claims.Scene) -> bool:
         return False
     rows_of = people.reminders_of(ports, scene.head.people)
     return any((one.playbook, one.about) == (row.playbook, row.about) and responses.answered(one) for one in rows_of)
+
+
+def _subscribe_template(ports: Ports, row: Reminder) -> str:
+    """WeChat's id of the template that the row's subscribe message uses; empty on other channels."""
+    template = catalog.template(ports, row.template) if row.channel == subscriptions.CHANNEL else None
+    if template is None or not template.has(row.channel):
+        return ""
+    part = content.pick(template, row.locale, row.channel)[1].wechat
+    return part.template_id if part else ""
 
 
 def _facts_until(ports: Ports) -> int:
@@ -196,7 +206,7 @@ def _record_declined(ports: Ports, row: Reminder, owner: str, answer: Declined) 
             return
         head, head_item = found
         after = claims.declined(mine[0], ports.now(), answer.reason, answer.again_after_seconds)
-        freed = head.model_copy(update={"sends": claims.without_send(head.sends, row)})
+        freed = claims.freed(head, row, answer.reason)
         puts = [rows.put(ports, after, mine[1]), Put(head_item.key, freed.body(), head_item.version)]
         address_item = ports.store.get(keys.address(row.address)) if row.address else None
         if address_item is not None:
