@@ -236,7 +236,7 @@ def _text(case: Case, channel: str) -> str:
 def _accept(case: Case, channel: str) -> str:
     template = case.standing.templates.get(case.template)
     parts = [texts.wechat for texts in template.texts.values() if texts.wechat] if template else []
-    wanted = [part.template_id for part in parts] or [None]
+    wanted: list[str | None] = [*(part.template_id for part in parts)] or [None]
     refused = all(subscriptions.refuses(case.head, channel, one) for one in wanted)
     return subscriptions.NO_ACCEPT_LEFT if refused else ""
 
