@@ -44,7 +44,7 @@ class Kept:
     @cached_property
     def suppressed(self) -> Mapping[str, Address]:
         """The addresses that may not be written to, by keyed hash."""
-        return {one.hashed: one for one in self.all("addresses", Address) if one.suppressed}
+        return {one.hashed: one for one in self.all("addresses", Address) if one.standing[0]}
 
 
 @contextmanager

@@ -77,7 +77,8 @@ def _against_addresses(records: Records, head: Head, purpose: Purpose, channel: 
     for number, value in enumerate(values):
         known = records.addresses.get(address_hash(records.settings.address_secret, channel, value))
         if known is not None and is_suppressed(known, head, purpose, channel):
-            yield Against(f"{_ANOTHER}{known.suppressed}" if number else known.suppressed, known.suppressed_at)
+            standing, since = known.standing
+            yield Against(f"{_ANOTHER}{standing}" if number else standing, since)
 
 
 def _values(head: Head, channel: str) -> list[str]:

@@ -97,7 +97,8 @@ def test_a_viewer_comes_back_and_orders() -> None:  # noqa: PLR0915 (one story, 
     # She clicks: on to the replay, and the click is noted.
     shop.until(mail.time + 20 * MINUTE)
     reply = shop.follows_button(mail)
-    assert (reply.status, reply.headers["location"]) == (302, f"{REPLAY}/spring")
+    brought = f"utm_source=aftershow&utm_medium=email&utm_campaign=hot-replay&utm_content={first.id}"
+    assert (reply.status, reply.headers["location"]) == (302, f"{REPLAY}/spring?{brought}")
     assert shop.reminders(mei)[0].feedback.clicked_at == shop.now
 
     # She orders: points are earned, and the reminder has won the order back.

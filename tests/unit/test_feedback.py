@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -13,10 +13,10 @@ from aftershow.model.instants import DAY, HOUR, SECOND
 from aftershow.model.orders import Order
 from aftershow.model.reminders import Feedback, Reminder
 from aftershow.rules.claims import LEASE, lapsed, sent
-from aftershow.rules.feedback import WON_BACK_WITHIN, Word, hear, won_by
+from aftershow.rules.feedback import WON_BACK_WITHIN, Word, followed, hear, won_by
 from tests.unit.samples import START, examples
 
-WORDS: list[Word] = ["accepted", "delivered", "bounced", "complained", "opened", "clicked", "unsubscribed"]
+WORDS: list[Word] = list(get_args(Word))
 
 
 def claimed(name: str = "r1", **more: Any) -> Reminder:
@@ -33,7 +33,9 @@ def outcome(row: Reminder) -> tuple[object, ...]:
     return row.state, row.outcome, row.reason, row.feedback, row.sent_at, row.provider_id
 
 
-HEARD = st.lists(st.tuples(st.sampled_from(WORDS), st.integers(1, 9)), min_size=1, max_size=8)
+# A word, or a visit (link, whether its request is a machine's), some hundreds of milliseconds after the claim.
+VISITS = st.tuples(st.sampled_from(["0", "1", "unsubscribe", "preferences"]), st.booleans())
+HEARD = st.lists(st.tuples(st.sampled_from(WORDS) | VISITS, st.integers(1, 30)), min_size=1, max_size=8)
 BEGINNINGS = {
     "sending": claimed(),
     "sent": sent(claimed(), START + 3 * SECOND, "p1"),
@@ -41,32 +43,48 @@ BEGINNINGS = {
 }
 
 
-@examples(150)
+def take(row: Reminder, what: Word | tuple[str, bool], at: int) -> Reminder:
+    moment = START + at * 300
+    if isinstance(what, tuple):
+        return followed(row, what[0], moment, machine=what[1])
+    return hear(row, what, moment, "p1")
+
+
+@examples(300)
 @given(HEARD, st.sampled_from(sorted(BEGINNINGS)), st.randoms(use_true_random=False))
 def test_any_order_and_repetition_of_words_ends_the_same(
-    heard: list[tuple[Word, int]], beginning: str, chance: random.Random
+    heard: list[tuple[Word | tuple[str, bool], int]], beginning: str, chance: random.Random
 ) -> None:
     one = other = BEGINNINGS[beginning]
-    for word, at in heard:
-        one = hear(one, word, START + at * SECOND, "p1")
-    for word, at in chance.sample(heard, len(heard)) + heard:
-        other = hear(other, word, START + at * SECOND, "p1")
+    for what, at in heard:
+        one = take(one, what, at)
+    for what, at in chance.sample(heard, len(heard)) + heard:
+        other = take(other, what, at)
+    # A visit alone brings no provider's id.
     assert outcome(one) == outcome(other)
 
 
-FORWARD = {None: 0, "unknown": 1, "sent": 2, "delivered": 3, "failed": 4}
+FORWARD = {
+    (None, None): 0,
+    ("unknown", "no_word_from_provider"): 1,
+    ("sent", "sent"): 2,
+    ("failed", "soft_bounced"): 3,
+    ("delivered", "delivered"): 4,
+    ("failed", "rejected"): 5,
+    ("failed", "bounced"): 6,
+}
 
 
 @examples(100)
 @given(HEARD, st.sampled_from(sorted(BEGINNINGS)))
-def test_it_moves_forward_only(heard: list[tuple[Word, int]], beginning: str) -> None:
+def test_it_moves_forward_only(heard: list[tuple[Word | tuple[str, bool], int]], beginning: str) -> None:
     row = BEGINNINGS[beginning]
-    for word, at in heard:
-        after = hear(row, word, START + at * SECOND, "p1")
-        assert FORWARD[after.outcome] >= FORWARD[row.outcome]
+    for what, at in heard:
+        after = take(row, what, at)
+        assert FORWARD[after.outcome, after.reason] >= FORWARD[row.outcome, row.reason]
         assert after.outcome is not None
         assert not after.open
-        assert hear(after, word, START + at * SECOND, "p1") == after
+        assert take(after, what, at) == after
         row = after
 
 
@@ -79,6 +97,14 @@ def test_it_moves_forward_only(heard: list[tuple[Word, int]], beginning: str) ->
         (["delivered", "bounced"], "failed", "bounced"),
         (["bounced", "delivered"], "failed", "bounced"),
         (["complained"], "delivered", "delivered"),
+        (["complained", "delivered", "delayed"], "delivered", "delivered"),
+        (["soft_bounced"], "failed", "soft_bounced"),
+        # An answer of somebody on holiday comes as a soft bounce after the delivery.
+        (["delivered", "soft_bounced"], "delivered", "delivered"),
+        (["soft_bounced", "bounced"], "failed", "bounced"),
+        (["accepted", "rejected"], "failed", "rejected"),
+        (["machine_opened"], "sent", "sent"),
+        (["replied"], "delivered", "delivered"),
     ],
 )
 def test_what_words_mean_together(words: list[Word], ended: str, reason: str) -> None:

@@ -57,8 +57,9 @@ def _suppressions(kept: Kept, head: Head) -> Iterator[dict[str, Any]]:
         value = head.trait(trait)  # type: ignore[arg-type]
         found = kept.suppressed.get(address_hash(kept.address_secret(), channel, value)) if value else None
         if found is not None:
-            properties = {"channel": channel, "address": value, "reason": found.suppressed}
-            at = found.suppressed_at or 0
+            standing, since = found.standing
+            properties = {"channel": channel, "address": value, "reason": standing}
+            at = since or 0
             yield _message("Message Address Suppressed", f"suppressed-{found.hashed}", at, properties)
 
 

@@ -97,9 +97,10 @@ def _statuses(kept: Kept, head: Head) -> Row:
     for channel, trait in ADDRESSES.items() if kept.suppressed else ():
         stamped = {str(name): one for name, one in head.traits.items()}.get(trait)
         found = kept.suppressed.get(address_hash(kept.address_secret(), channel, stamped.value)) if stamped else None
-        at = (found.suppressed_at or 0) if found else 0
-        if found is None or (found.suppressed == "opted_out" and latest_grant(head, channel, imported=False) > at):
+        standing, since = found.standing if found else ("", None)
+        at = since or 0
+        if not standing or (standing == "opted_out" and latest_grant(head, channel, imported=False) > at):
             continue
-        row[f"{channel}_status"] = found.suppressed
+        row[f"{channel}_status"] = standing
         newest = max(newest, at)
     return row | ({"status_at": iso(newest)} if row else {})

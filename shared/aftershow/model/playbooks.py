@@ -18,6 +18,13 @@ HOURS_OF_A_DAY = 24
 # A quiet series at most; whoever has not answered by then is left alone.
 MAX_MESSAGES = 6
 Words = dict[str, str]
+# What a playbook's messages are about, in the words of the preference page: people may end one and keep the others.
+Topic = Literal["replay", "offers", "care"]
+TOPICS: dict[Topic, Words] = {
+    "replay": {"en": "Replays of shows that you watched", "zh-CN": "您看过的直播的回放"},
+    "offers": {"en": "Offers and coming shows", "zh-CN": "优惠与直播预告"},
+    "care": {"en": "Tips and care after an order", "zh-CN": "购买后的使用建议与关怀"},
+}
 End = Literal["order", "unfollow", "opt_out"]
 # Who gets a step: everybody whom the series has reached, or those who answered none of its messages so far.
 When = Literal["always", "no_response"]
@@ -62,6 +69,7 @@ class Playbook(Record):
     trigger: Literal["show_ended", "first_order"]
     temperatures: tuple[Temperature, ...] = ()
     message_class: MessageClass = "marketing"
+    topic: Topic = "replay"
     channels: tuple[str, ...] = Field(min_length=1)
     choice: ChoiceBy = "worth"
     # Only where fewer marketing messages than this reached the person, of whatever playbook: the less somebody wants,

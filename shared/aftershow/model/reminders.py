@@ -26,11 +26,22 @@ class Feedback(Record):
     """What is known of a message after it was handed over; moments in epoch milliseconds."""
 
     accepted_at: int | None = None
+    delayed_at: int | None = None
     delivered_at: int | None = None
+    # Given up for this time, such as a full mailbox; refused for what it says; given up for good.
+    soft_bounced_at: int | None = None
+    rejected_at: int | None = None
     bounced_at: int | None = None
     complained_at: int | None = None
+    # What people did. Opens and clicks of machines (scanners, mail clients that fetch ahead) are kept apart.
     opened_at: int | None = None
     clicked_at: int | None = None
+    machine_opened_at: int | None = None
+    machine_clicked_at: int | None = None
+    # Link of the message to the first time that it was followed: what the two moments of clicks follow from.
+    visits: dict[str, int] = {}
+    replied_at: int | None = None
+    answered_at: int | None = None
     unsubscribed_at: int | None = None
     ordered_at: int | None = None
     order: str | None = None

@@ -27,14 +27,22 @@ MAX_FOLLOWS = 256
 MAX_RING = 16
 # Accepts of subscribe messages, over all templates: a prompt offers three templates, and each brings one message.
 MAX_ACCEPTS = 32
+# A mailbox that is full or away for so many messages in a row is given up, as by a hard bounce.
+SOFT_BOUNCES_IN_A_ROW = 3
+# Enough to count them over a delivery that is heard of late.
+MAX_SOFT_BOUNCES = 8
 
 Purpose = Literal["marketing", "service"]
 ConsentState = Literal["granted", "withdrawn"]
 Suppression = Literal["opted_out", "bounced", "complained"]
 # Begins the source of a consent that a file brought. Whoever says it only makes a grant weaker: see Consent.newest.
 IMPORTED = "import:"
-# The source of a consent that was withdrawn by a message's link: said by the person, whichever of their ids leads.
+# Sources of what a person says by answering a message: said by them, whichever of their ids leads.
 UNSUBSCRIBE_LINK = "unsubscribe link"
+PREFERENCE_PAGE = "preference page"
+TEXT_REPLY = "text reply"
+MAIL_CLIENT = "mail client"
+ANSWERS = frozenset({UNSUBSCRIBE_LINK, PREFERENCE_PAGE, TEXT_REPLY, MAIL_CLIENT})
 # `phone` is E.164; what could not be read as one number is kept beside it and never used as an address.
 Trait = Literal[
     "name", "email", "phone", "phone_as_sent", "locale", "zone", "country", "state", "context_zone", "context_locale",
@@ -67,8 +75,9 @@ class Consent(Record):
 
     @property
     def is_by_link(self) -> bool:
-        """Whether a message's link withdrew it, not something that was said under one of the person's ids."""
-        return self.state == "withdrawn" and self.source == UNSUBSCRIBE_LINK
+        """Whether an answer to a message withdrew it (a link, a reply), not something that was said under one of the
+        person's ids."""
+        return self.state == "withdrawn" and self.source in ANSWERS
 
     def newest(self, other: Consent | None) -> Consent:
         """The one of the two that counts: a grant from a file below everything else, whatever its time; then the later;
@@ -81,11 +90,13 @@ class Consent(Record):
 
 
 class Send(Record):
-    """A message that was claimed for sending, in a ring of the last ones."""
+    """A message that was claimed for sending, in a ring of the last ones. `viewer` stands in an address's ring: whoever
+    answers from there, or gives a receipt without our ids, means one of these messages."""
 
     at: int
     reminder: str
     channel: str
+    viewer: str | None = None
 
 
 class RecentOrder(Record):
@@ -119,11 +130,15 @@ class Facts(Record):
     """What a person's events said: of one of their viewer ids, or of all together.
 
     `consent` is purpose:channel to (origin viewer to its newest statement): origins are kept apart so that the
-    strictest of a person's identities decides, however the history was ordered.
+    strictest of a person's identities decides, however the history was ordered. `wishes` are kept in the same way: how
+    often, about what, from when on; by the names of rules.preferences.
     """
 
     traits: dict[Trait, Stamped] = {}
     consent: dict[str, dict[str, Consent]] = {}
+    wishes: dict[str, dict[str, Stamped]] = {}
+    # Why they did not order, in their own words of a survey: a reason of rules.surveys.
+    stated_reason: Stamped | None = None
     # Host to "followed" or "unfollowed".
     follows: dict[str, Stamped] = {}
     first_order_at: int | None = None
@@ -203,6 +218,38 @@ class Address(Record):
     suppressed: Literal["", Suppression] = ""
     suppressed_at: int | None = None
     sends: dict[str, tuple[Send, ...]] = {}
+    # Reminder to the moment at which it bounced softly, the last ones; and the newest delivery, which makes older ones
+    # count no more.
+    soft_bounces: dict[str, int] = {}
+    delivered_at: int | None = None
+
+    @property
+    def given_up_at(self) -> int | None:
+        """When the last soft bounces in a row, without a delivery between them, became too many; None: they are not.
+        It follows from them alone, so that their order doesn't matter."""
+        since = sorted(at for at in self.soft_bounces.values() if at > (self.delivered_at or 0))
+        return since[SOFT_BOUNCES_IN_A_ROW - 1] if len(since) >= SOFT_BOUNCES_IN_A_ROW else None
+
+    @property
+    def standing(self) -> tuple[Literal["", Suppression], int | None]:
+        """What is known against the address, and since when."""
+        if self.suppressed in ("", "opted_out") and self.given_up_at is not None:
+            return "bounced", self.given_up_at
+        return self.suppressed, self.suppressed_at
+
+    def bounced_softly(self, reminder: str, at: int) -> Address:
+        """The address after a message to it was given up for this time; itself where that was known."""
+        known = self.soft_bounces.get(reminder)
+        if known is not None and known <= at:
+            return self
+        listed = sorted({**self.soft_bounces, reminder: at}.items(), key=lambda item: (item[1], item[0]))
+        return self.model_copy(update={"soft_bounces": dict(listed[-MAX_SOFT_BOUNCES:])})
+
+    def reached(self, at: int) -> Address:
+        """The address after a delivery. It is noted only where soft bounces are: most addresses have none."""
+        if not self.soft_bounces or at <= (self.delivered_at or 0):
+            return self
+        return self.model_copy(update={"delivered_at": at})
 
     def suppressed_by(self, why: Suppression, at: int) -> Address:
         """The address after a word against it; itself where that says nothing new. A complaint outweighs a bounce, both

@@ -201,6 +201,21 @@ def lexicon() -> Key:
     return Key("catalog", "rules", "lexicon")
 
 
+def task(task_id: str) -> Key:
+    """A task for staff."""
+    return Key("catalog", f"task#{task_id}")
+
+
+def open_tasks(due_at: int, task_id: str) -> tuple[str, str]:
+    """Where a task that is open stands, by the moment at which it is due."""
+    return "tasks#open", f"{due_at:015d}#{task_id}"
+
+
+def closed_tasks(closed_at: int, task_id: str) -> tuple[str, str]:
+    """Where a task that was closed stands, by when."""
+    return "tasks#closed", f"{closed_at:015d}#{task_id}"
+
+
 def write_key(hashed: str) -> Key:
     """A source's write key, hashed."""
     return Key("catalog", f"write_key#{hashed}")

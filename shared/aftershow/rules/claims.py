@@ -24,6 +24,7 @@ from aftershow.rules import subscriptions, timing
 from aftershow.rules.choosing import may_use, said_stop
 from aftershow.rules.launching import OUTSIDE_SHARE, STOPPED, Launched
 from aftershow.rules.people import latest_grant, ring
+from aftershow.rules.preferences import HOLD_RECHECK, preferences
 
 # A worker that comes to send later than this after its claim releases instead.
 MAX_CLAIM_TO_SEND = 5 * SECOND
@@ -114,7 +115,7 @@ def decide(reminder: Reminder, scene: Scene, owner: str, now: int) -> Write | Cl
 def _over(reminder: Reminder, scene: Scene, outcome: str, reason: str, now: int) -> Reminder:
     if outcome == "cancelled":
         return reminder.ended(now, "cancelled", reason)
-    suppressed = scene.known_address.suppressed if scene.known_address and reason == "suppressed" else ""
+    suppressed = scene.known_address.standing[0] if scene.known_address and reason == "suppressed" else ""
     gives_up = (suppressed or reason) in ANOTHER_CHANNEL and suppressed != "opted_out"
     return (reminder.gives_up_channel() if gives_up else reminder).ended(now, "skipped", reason)
 
@@ -157,21 +158,27 @@ def _ended_on_channel(reminder: Reminder, scene: Scene, playbook: Playbook) -> t
     if not may_use(head, playbook, reminder.channel):
         said = any(scope.startswith(f"{reminder.message_class}:") for scope in head.consent)
         return "skipped", "opted_out" if said else "no_consent"
+    unwanted = preferences(head).refuses(playbook)
+    return _ended_by_address(reminder, scene) or (("skipped", "topic_off") if unwanted else None)
+
+
+def _ended_by_address(reminder: Reminder, scene: Scene) -> tuple[str, str] | None:
     if scene.address is None:
         return "skipped", "no_address"
-    if subscriptions.refuses(head, reminder.channel, scene.subscribe_template):
+    if subscriptions.refuses(scene.head, reminder.channel, scene.subscribe_template):
         return "skipped", subscriptions.NO_ACCEPT_LEFT
-    suppressed = is_suppressed(scene.known_address, head, reminder.message_class, reminder.channel)
+    suppressed = is_suppressed(scene.known_address, scene.head, reminder.message_class, reminder.channel)
     return ("skipped", "suppressed") if suppressed else None
 
 
 def is_suppressed(address: Address | None, head: Head, purpose: Purpose, channel: str) -> bool:
     """Whether the address itself may not be written to. An opt-out holds for whoever's profile carries the address,
     until the person itself consents anew (no file can say that for them); a bounce or complaint holds."""
-    if address is None or not address.suppressed:
+    if address is None:
         return False
-    if address.suppressed != "opted_out":
-        return True
+    standing, _ = address.standing
+    if standing != "opted_out":
+        return bool(standing)
     if purpose == "service":
         return False
     return latest_grant(head, channel, imported=False) <= (address.suppressed_at or 0)
@@ -181,10 +188,12 @@ def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
     """The reminder, moved or skipped, where this is not the moment; None where it is."""
     settings, message_class = scene.settings, reminder.message_class
     free, free_there = _free_from(reminder, scene)
+    waits = _waits(reminder, scene, max(free, free_there), now)
     playbook_hours = scene.playbook.playbook.hours if scene.playbook else (0, 24)
     allowed = timing.hours(*playbook_hours) & timing.quiet_mask(settings, message_class)
-    solved = timing.solve(max(now, free, free_there), reminder.deadline, reminder.zone, allowed=allowed)
-    reason = "capped" if max(free, free_there) > now else "quiet"
+    begins = max(now, *waits.values())
+    solved = timing.solve(begins, reminder.deadline, reminder.zone, allowed=allowed)
+    reason = max(waits, key=lambda name: waits[name]) if begins > now else "quiet"
     if solved.at is None:
         # Only this channel's own cap is in the way: another one has room.
         elsewhere = free_there > reminder.deadline >= free
@@ -199,11 +208,20 @@ def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
     return later(reminder, last.at, now, "quiet", last.trace) if last.at > now + MAX_CLAIM_TO_SEND else None
 
 
+def _waits(reminder: Reminder, scene: Scene, free: int, now: int) -> dict[str, int]:
+    """Until when something holds the reminder back, by its code: caps, a pause of the viewer's, a doubt of theirs that
+    waits for an answer (looked at again and again, since it may be answered at any time)."""
+    own, name = preferences(scene.head), reminder.message_class
+    held = own.hold(name)
+    return {"capped": free, "paused": own.pause(name), "doubt": min(held, now + HOLD_RECHECK) if held > now else 0}
+
+
 def _free_from(reminder: Reminder, scene: Scene) -> tuple[int, int]:
     """From when on the caps over all channels, and those of the reminder's channel, have room: for the person and for
     the address."""
     name, channel = reminder.message_class, reminder.channel
     windows = timing.caps(scene.settings, name, scene.playbook.playbook.caps if scene.playbook else ())
+    windows += preferences(scene.head).caps(name)
     own = scene.terms.caps_of(channel, name)
     known = scene.known_address.sends.get(name, ()) if scene.known_address else ()
     rings = (scene.head.sends.get(name, ()), known)
@@ -231,7 +249,8 @@ def _claim(reminder: Reminder, scene: Scene, owner: str, now: int) -> Claim:
     if reminder.channel == subscriptions.CHANNEL:
         head = subscriptions.used_by(head, reminder.id, scene.subscribe_template)
     known = scene.known_address or Address(hashed=scene.address_hash, channel=reminder.channel)
-    address = known.model_copy(update={"sends": {**known.sends, name: ring(known.sends.get(name, ()), (this,))}})
+    to = this.model_copy(update={"viewer": reminder.viewer})
+    address = known.model_copy(update={"sends": {**known.sends, name: ring(known.sends.get(name, ()), (to,))}})
     return Claim(claimed, head, address)
 
 

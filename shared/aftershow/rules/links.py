@@ -1,4 +1,5 @@
-"""Signed links: what a viewer's mail client sends back to us. Opaque, without personal data, useless when changed.
+"""Signed links: what a viewer's mail client sends back to us. Opaque, without personal data, useless when changed; and
+the secret addresses that providers report to.
 
 A link must fit into a text message, so its token is as short as what it says: 10 bytes of the viewer's id, 10 of the
 reminder's, one for the letter of the viewer and the link's number, and 8 of the signature: 39 characters. 64 bits of
@@ -14,6 +15,7 @@ from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aftershow.model.ids import is_viewer_id
 
@@ -25,6 +27,8 @@ _MAC_BYTES = 8
 # The seven bits beside the one for the viewer's letter.
 MAX_SHORT_NUMBER = 127
 _LETTERS = "au"
+# Who brought a viewer back, in the words of UTM: what shops' analytics read by themselves.
+OUR_SOURCE = "aftershow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +102,25 @@ def _read_long(secret: str, kind: LinkKind, token: str) -> LinkTarget | None:
     except (BadSignature, ValueError, TypeError):
         return None
     return LinkTarget(viewer, reminder, number)
+
+
+def callback_token(secret: str, provider: str) -> str:
+    """The last part of the address to which a provider that signs nothing reports: whoever knows it may report."""
+    return (
+        urlsafe_b64encode(hmac.digest(secret.encode(), f"callback\0{provider}".encode(), sha256)).decode().rstrip("=")
+    )
+
+
+def is_callback(secret: str, provider: str, token: str) -> bool:
+    """Whether a token is the provider's, compared in constant time."""
+    return hmac.compare_digest(callback_token(secret, provider).encode(), token.encode(errors="replace"))
+
+
+def with_source(address: str, channel: str, playbook: str, reminder: str) -> str:
+    """Where a link leads, with a word on what brought the viewer there: the reminder's id says nothing to others. What
+    the address itself says comes first."""
+    parts = urlsplit(address)
+    if any(name.startswith("utm_") for name, _ in parse_qsl(parts.query)):
+        return address
+    ours = {"utm_source": OUR_SOURCE, "utm_medium": channel, "utm_campaign": playbook, "utm_content": reminder}
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(ours))))))

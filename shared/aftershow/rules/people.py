@@ -84,6 +84,8 @@ def _united(one: Facts, other: Facts) -> Facts:
     return Facts(
         traits=traits,
         consent=_united_consent(one, other),
+        wishes=_united_wishes(one, other),
+        stated_reason=other.stated_reason.newest(one.stated_reason) if other.stated_reason else one.stated_reason,
         follows=_last_follows(follows),
         first_order_at=min(filter(None, (one.first_order_at, other.first_order_at)), default=None),
         last_order_at=max(filter(None, (one.last_order_at, other.last_order_at)), default=None),
@@ -99,6 +101,15 @@ def _united_consent(one: Facts, other: Facts) -> dict[str, dict[str, Consent]]:
     for scope, origins in other.consent.items():
         for origin, said in origins.items():
             kept = united.setdefault(scope, {})
+            kept[origin] = said.newest(kept.get(origin))
+    return united
+
+
+def _united_wishes(one: Facts, other: Facts) -> dict[str, dict[str, Stamped]]:
+    united = {name: dict(origins) for name, origins in one.wishes.items()}
+    for name, origins in other.wishes.items():
+        for origin, said in origins.items():
+            kept = united.setdefault(name, {})
             kept[origin] = said.newest(kept.get(origin))
     return united
 
@@ -161,6 +172,15 @@ def with_consent(head: F, origin: str, scope: str, said: Consent) -> F:
     return head.model_copy(update={"consent": {**head.consent, scope: newest}})
 
 
+def withdrawn(head: Head, channel: str, said: Consent, now: int) -> Head:
+    """The head after its person withdrew, by answering a message, what was granted for marketing on the channel. Later
+    than a consent that was stamped by a clock that runs ahead."""
+    ahead = latest_grant(head, channel)
+    later = said.model_copy(update={"state": "withdrawn", "at": 1 + ahead if ahead >= now else said.at})
+    scope = f"marketing:{channel}"
+    return told(head, head.viewer, lambda facts: with_consent(facts, head.viewer, scope, later))
+
+
 def may_be_written(head: Head, purpose: Purpose, channel: str) -> bool:
     """Whether the person allows messages of this purpose on this channel.
 
@@ -174,8 +194,8 @@ def may_be_written(head: Head, purpose: Purpose, channel: str) -> bool:
 
 def counting(head: Head, purpose: Purpose, channel: str) -> list[Consent]:
     """The words of consent that count for a channel: of each origin the newest about it or about all channels (of two
-    at one moment the withdrawal). A message's link is no origin of its own: what it withdrew, the person may grant anew
-    under any of their ids, but no file can.
+    at one moment the withdrawal). An answer to a message is no origin of its own: what it withdrew, the person may
+    grant anew under any of their ids, but no file can.
     """
     by_origin: dict[str, Consent] = {}
     for scope in (f"{purpose}:all", f"{purpose}:{channel}"):

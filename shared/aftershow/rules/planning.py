@@ -8,7 +8,7 @@ next look.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import reminder_id
@@ -28,6 +28,7 @@ from aftershow.rules.choosing import (
 )
 from aftershow.rules.launching import OUTSIDE_SHARE, share_text
 from aftershow.rules.occasions import EXPIRED, Occasion, Person, Shop, occasions, ordered_in
+from aftershow.rules.preferences import preferences
 
 __all__ = [
     "EXPIRED", "LeftAlone", "Person", "Plan", "Shop", "locale_of", "ordered_in", "plan", "zone_of",
@@ -126,6 +127,8 @@ def _unreachable(head: Head, occasion: Occasion, settings: Settings) -> str | No
     """Why none of the playbook's channels may or can reach the person; None where one does."""
     if head.erased_at is not None:
         return "erased"
+    if preferences(head).refuses(occasion.playbook):
+        return "topic_off"
     playbook = occasion.playbook
     allowed = [one for one in all_channels(playbook) if not against_person(head, playbook, settings, one)]
     if any(not said_stop(head, playbook, one, occasion.reference) for one in allowed):
@@ -210,13 +213,17 @@ def _solve(view: _View, occasion: Occasion, zone: str, earliest: int, channel: s
     playbook, settings, terms = occasion.playbook, view.shop.settings, view.shop.standing.terms
     allowed = timing.hours(*playbook.hours) & timing.quiet_mask(settings, playbook.message_class)
     sends = view.person.head.sends.get(playbook.message_class, ())
+    own = preferences(view.person.head)
+    caps = timing.caps(settings, playbook.message_class, playbook.caps) + own.caps(playbook.message_class)
     free = max(
-        timing.free_from(sends, timing.caps(settings, playbook.message_class, playbook.caps)),
+        timing.free_from(sends, caps),
         timing.free_on(sends, channel, terms.caps_of(channel, playbook.message_class)),
     )
     active = timing.active_mask(view.person.engagements.values(), zone)
-    deadline = occasion.base + playbook.deadline
-    return timing.solve(max(earliest, free), deadline, zone, allowed=allowed, active=active)
+    paused, deadline = own.pause(playbook.message_class), occasion.base + playbook.deadline
+    moment = timing.solve(max(earliest, free, paused), deadline, zone, allowed=allowed, active=active)
+    ended_by_pause = moment.at is None and paused > max(earliest, free)
+    return replace(moment, reason="paused") if ended_by_pause else moment
 
 
 def _chosen(view: _View, occasion: Occasion, step: str, row: Reminder | None, template: str, earliest: int) -> Choice:

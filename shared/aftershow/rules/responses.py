@@ -1,7 +1,7 @@
 """Responses: whether a person answered a message, and how often they answer on each channel.
 
-A click, a reply or an order that the message won is an answer. An open is none: mail programs load pictures by
-themselves, so nobody can say that a person did it.
+A click of a person, a reply, an answer to a survey or an order that the message won is an answer. An open is none: mail
+programs load pictures by themselves, so nobody can say that a person did it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ class Tally:
 def answered(row: Reminder) -> bool:
     """Whether the person answered the reminder's message."""
     feedback = row.feedback
-    return feedback.clicked_at is not None or feedback.ordered_at is not None
+    answers = (feedback.clicked_at, feedback.replied_at, feedback.answered_at, feedback.ordered_at)
+    return any(moment is not None for moment in answers)
 
 
 def by_channel(rows: Iterable[Reminder], now: int) -> Mapping[str, Tally]:
     """How a person answered so far, by channel. A message that bounced reached nobody, so it says nothing."""
     tallies: dict[str, Tally] = {}
     for row in rows:
-        if row.sent_at is None or row.feedback.bounced_at is not None:
+        if row.sent_at is None or row.outcome == "failed":
             continue
         if answered(row) or row.sent_at + SILENT_AFTER <= now:
             before = tallies.get(row.channel, Tally())

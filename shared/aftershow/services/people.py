@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aftershow.model.engagements import Engagement
+from aftershow.model.events import ViewerChanged
 from aftershow.model.ids import is_viewer_id
 from aftershow.model.instants import DAY, iso
 from aftershow.model.reminders import Reminder
@@ -13,7 +14,7 @@ from aftershow.model.shows import Show
 from aftershow.model.viewers import MAX_CHAIN, Head
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
-from aftershow.ports.store import Item, Range
+from aftershow.ports.store import Item, OutboxEvent, Put, Range
 from aftershow.rules import engagement as engagements
 from aftershow.rules.identifiers import named_by
 from aftershow.rules.planning import Person, Shop
@@ -50,6 +51,12 @@ def leading_head(ports: Ports, viewer: str) -> tuple[Head, Item] | None:
             return head, item
         viewer = head.merged_into
     return None
+
+
+def put(head: Head, before: Item, *what: str) -> Put:
+    """The put of a head whose person said something: reminders are looked at again."""
+    changed = ViewerChanged(viewer=head.viewer, what=what)
+    return Put(before.key, head.body(), before.version, (OutboxEvent(changed.kind, changed.model_dump_json()),))
 
 
 def known_as(ports: Ports, text: str) -> str | None:

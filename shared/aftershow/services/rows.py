@@ -32,3 +32,9 @@ def _is_news(row: Reminder, before: Reminder | None) -> bool:
         return True
     failed = row.outcome == "failed" != before.outcome
     return failed or responses.answered(row) != responses.answered(before)
+
+
+def found(ports: Ports, viewer: str, reminder: str) -> tuple[Reminder, Item] | None:
+    """A row and how it stands in the store."""
+    item = ports.store.get(keys.reminder(viewer, reminder))
+    return (Reminder.read(item.body), item) if item else None
