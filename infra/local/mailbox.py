@@ -230,4 +230,4 @@ def _read(content: Mapping[str, Any], message_id: str, time: int, address: str, 
 
 def _part(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
-    return str(part.get_content()) if part else ""
+    return str(part.get_content()).replace("\r\n", "\n") if part else ""

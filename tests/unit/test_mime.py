@@ -35,7 +35,7 @@ def read(written: bytes) -> EmailMessage:
 
 def text_of(part: MIMEPart | None) -> str:
     assert part is not None
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 def test_text_and_page_stand_beside_each_other_and_the_way_out_stays_whole() -> None:

@@ -57,14 +57,14 @@ class Letterhead:
     def mail(self, message: Outgoing, content: Email) -> bytes:
         """The mail. Raises NotMailable."""
         _check(message, self.address)
-        seed = ".".join(message.tags.values()) or "untagged"
+        seed = _seed(message)
         mail = MIMEMultipart("alternative", boundary=_boundary(seed, "texts"), policy=_POLICY)
         headers = {
             "Date": format_datetime(datetime.fromtimestamp(self.now() / SECOND, tz=UTC)),
             "From": _named(self.name, self.address),
             "To": message.address,
             "Subject": _text(content.subject, "Subject"),
-            "Message-ID": f"<{seed}@{self.address.rpartition('@')[2]}>",
+            "Message-ID": self.message_id(message),
             **{name: _line(value) for name, value in message.headers.items()},
         }
         for name, value in headers.items():
@@ -76,6 +76,14 @@ class Letterhead:
         if len(written) > MAX_MESSAGE_BYTES:
             raise NotMailable("too_large")
         return written
+
+    def message_id(self, message: Outgoing) -> str:
+        """What answers and bounces refer to: viewer, reminder and attempt."""
+        return f"<{_seed(message)}@{self.address.rpartition('@')[2]}>"
+
+
+def _seed(message: Outgoing) -> str:
+    return ".".join(message.tags.values()) or "untagged"
 
 
 def _check(message: Outgoing, sender: str) -> None:
@@ -116,8 +124,9 @@ def _named(name: str, address: str) -> str:
 def _part(text: str, kind: str) -> Message:
     foreign = sum(len(character.encode("utf-8", "replace")) for character in text if not character.isascii())
     charset = "utf-8" if foreign > len(text) * _BASE64_ABOVE else _QUOTED
-    # A lone surrogate is no character that a mail can carry.
-    return MIMEText(text.encode("utf-8", "replace").decode(), kind, charset, policy=_POLICY)  # type: ignore[arg-type]
+    # A lone surrogate is no character that a mail can carry; lines of a text end with CRLF, also inside of base64.
+    lines = text.encode("utf-8", "replace").decode().replace("\r\n", "\n").replace("\r", "\n")
+    return MIMEText(lines if charset == _QUOTED else lines.replace("\n", "\r\n"), kind, charset, policy=_POLICY)  # type: ignore[arg-type]
 
 
 def _with_pictures(page: Message, pictures: tuple[Picture, ...], boundary: str) -> Message:

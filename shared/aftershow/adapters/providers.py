@@ -14,9 +14,14 @@ from aftershow.ports.channels import Channel
 # (channel, provider) to the module in this package.
 PROVIDERS: dict[tuple[str, str], str] = {
     ("email", "ses"): "ses",
+    ("email", "smtp"): "smtp",
     ("file", "file"): "file",
+    ("push", "sns"): "sns_push",
     ("sms", "aliyun"): "aliyun_sms",
+    ("sms", "aws"): "aws_sms",
+    ("sms", "sns"): "sns_sms",
     ("sms", "tencent"): "tencent_sms",
+    ("webhook", "webhook"): "webhook",
     ("wechat", "wechat"): "wechat",
     ("wecom", "wecom"): "wecom",
 }

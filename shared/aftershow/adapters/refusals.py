@@ -8,11 +8,9 @@ from typing import Any
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from aftershow.adapters.calling import MENDED_SECONDS, SOON_SECONDS
 from aftershow.ports.channels import Accepted, Ambiguous, Answer, Declined, Verdict
 
-# Too fast: soon again. What the owner must mend (rights, quota, a paused account, a missing identity) is asked hourly
-# until the reminder's deadline.
-SOON_SECONDS, MENDED_AGAIN_SECONDS = 60, 3600
 THROTTLED = {
     code: Verdict("throttled", again_after_seconds=SOON_SECONDS)
     for code in ("TooManyRequestsException", "ThrottlingException", "Throttling", "ThrottledException", "Throttled")
@@ -37,14 +35,11 @@ def attempted(call: Callable[[], Mapping[str, Any]], table: Table) -> Mapping[st
         return call()
     except sdk.ClientError as error:
         return _refusal(error, table)
-    except sdk.ParamValidationError:
-        return Declined("not_sendable")
-    except _NO_CONNECTION:
-        return Declined("no_connection", again_after_seconds=SOON_SECONDS)
-    except _NO_CREDENTIALS as error:
-        return Declined(type(error).__name__, again_after_seconds=MENDED_AGAIN_SECONDS)
-    except (sdk.BotoCoreError, ResponseParserError) as error:
-        return Ambiguous(type(error).__name__)
+    except sdk.BotoCoreError as error:
+        return _no_answer(error)
+    except (ResponseParserError, LookupError, TypeError, ValueError, AttributeError):
+        # The SDK's readers stumble over an answer of another shape than the service's, each in its own way.
+        return Ambiguous("unreadable_answer")
 
 
 def taken(answer: Mapping[str, Any] | Declined | Ambiguous) -> Answer:
@@ -55,6 +50,16 @@ def taken(answer: Mapping[str, Any] | Declined | Ambiguous) -> Answer:
     return Accepted(str(name)) if name else Ambiguous("no_message_id")
 
 
+def _no_answer(error: sdk.BotoCoreError) -> Declined | Ambiguous:
+    if isinstance(error, sdk.ParamValidationError):
+        return Declined("not_sendable")
+    if isinstance(error, _NO_CONNECTION):
+        return Declined("no_connection", again_after_seconds=SOON_SECONDS)
+    if isinstance(error, _NO_CREDENTIALS):
+        return Declined(type(error).__name__, again_after_seconds=MENDED_SECONDS)
+    return Ambiguous(type(error).__name__)
+
+
 def _refusal(error: sdk.ClientError, table: Table) -> Declined | Ambiguous:
     code, reason = error.response["Error"].get("Code", ""), error.response.get("Reason")
     verdict = table.get(f"{code}:{reason}") or table.get(code) or THROTTLED.get(code)
@@ -63,4 +68,4 @@ def _refusal(error: sdk.ClientError, table: Table) -> Declined | Ambiguous:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if not code or not status or status >= _FIRST_SERVER_ERROR:
         return Ambiguous(code or "no_error_code")
-    return Declined(code, again_after_seconds=MENDED_AGAIN_SECONDS)
+    return Declined(code, again_after_seconds=MENDED_SECONDS)

@@ -25,7 +25,9 @@ ADDRESSES: dict[str, Trait | None] = {
 }
 _CAP = re.compile(r"(\d+)\s*/\s*(.+)")
 # The provider of a shop that names none.
-USUAL: dict[str, str] = {"email": "ses", "file": "file", "wechat": "wechat", "wecom": "wecom"}
+USUAL: dict[str, str] = {
+    "email": "ses", "file": "file", "push": "sns", "webhook": "webhook", "wechat": "wechat", "wecom": "wecom",
+}  # fmt: skip
 
 
 class RateCard(Record):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from aftershow.model.messages import Content
+from aftershow.model.reminders import MessageClass
 
 # The tag that names the member of staff who shall get a draft.
 STAFF_TAG = "staff"
@@ -17,12 +18,14 @@ NO_ACCEPT = "no_accept_left"
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A rendered message. `tags` (viewer, reminder, attempt) go to the provider, which repeats them in its events;
-    `headers` are an e-mail's."""
+    `headers` are an e-mail's; `platform` is the telephone's that a push token belongs to, such as iOS."""
 
     address: str
     content: Content
     headers: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    message_class: MessageClass = "marketing"
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,26 @@ class Declined:
     """The provider definitely did not take the message.
 
     `again_after_seconds`: try later (throttle, connection never made); None: never again. `gives_up_address`: the
-    address itself is bad.
+    address itself is bad. `own_pace`: the pause is the provider's own schedule, so it isn't doubled from attempt to
+    attempt. `closes_channel`: nothing goes there any more until somebody opens the channel again.
     """
 
     reason: str
     again_after_seconds: int | None = None
     gives_up_address: bool = False
+    own_pace: bool = False
+    closes_channel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Nobody can say whether the provider took the message: time-out or reset after the request, 5xx."""
+    """Nobody can say whether the provider took the message: time-out or reset after the request, 5xx.
+
+    `again_after_seconds`: the provider knows a second copy by its key, so one may follow after so long; None: none may.
+    """
 
     reason: str
+    again_after_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,14 @@ class Channel(Protocol):
 
     def send(self, message: Outgoing) -> Answer:
         """One attempt; never raises for what the provider says."""
+
+
+@runtime_checkable
+class Repeating(Protocol):
+    """What a channel says that gives its provider an idempotency key: a message whose fate nobody knows may be sent
+    again, up to so many attempts."""
+
+    max_attempts: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def rendered(ports: Ports, row: Reminder, head: Head | None = None) -> Claimed:
             content=rendered,
             headers=headers if row.message_class == "marketing" and isinstance(rendered, Email) else {},
             tags={"viewer": row.viewer, "reminder": row.id, "attempt": str(row.attempt)},
+            message_class=row.message_class,
+            platform=head.trait("push_platform") or "",
         ),
     )
 
