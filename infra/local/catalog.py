@@ -1,4 +1,5 @@
-"""The catalog from files: playbooks and templates of `infra/`, and the local source's write key, into the store."""
+"""The catalog from files: playbooks, templates and lexicons of `infra/`, and the local source's write key, into the
+store."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from aftershow.model.base import Record
 from aftershow.model.ids import body_hash
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import WHOLE
+from aftershow.model.lexicons import Lexicon
 from aftershow.model.playbooks import Playbook
 from aftershow.model.rule_packs import Rulebook, RulePack
 from aftershow.model.templates import Template
@@ -26,6 +28,7 @@ from aftershow.services.catalog import MAX_AGE
 from aftershow.services.ingesting import write_key_hash
 from aftershow.services.launching import Signature, approve
 from infra.local.calling_codes import calling_codes
+from infra.local.lexicons import with_traditional
 
 T = TypeVar("T", bound=Record)
 
@@ -47,6 +50,11 @@ def playbooks(folder: Path = INFRA / "playbooks") -> list[Playbook]:
 def templates(folder: Path = INFRA / "templates") -> list[Template]:
     """The templates of a folder, by name. Raises CatalogError."""
     return sorted((_read(path, Template) for path in folder.glob("*.yaml")), key=lambda one: one.name)
+
+
+def comment_lexicon(path: Path = INFRA / "lexicons" / "comments.yaml") -> Lexicon:
+    """The words for which comments are read, with their traditional forms. Raises CatalogError."""
+    return with_traditional(_read(path, Lexicon))
 
 
 def _read(path: Path, kind: type[T]) -> T:
@@ -78,6 +86,7 @@ def check() -> list[Playbook]:
             raise CatalogError(f"{playbook.id}.yaml: there is no template {', '.join(missing)}")
         if not playbook.author.strip():
             raise CatalogError(f"{playbook.id}.yaml: author is missing: who answers for it (somebody else approves it)")
+    comment_lexicon()
     return listed
 
 
@@ -93,16 +102,18 @@ def _with_texts(playbook: Playbook, texts: Mapping[str, str]) -> Playbook:
 
 
 def push(store: Store, wait: Callable[[float], None] = time.sleep) -> list[str]:
-    """Put playbooks, templates and rule packs into a store, over what is there; returns the names of what changed.
+    """Put playbooks, templates, rule packs and the lexicon of comments into a store, over what is there; returns the
+    names of what changed.
 
     Approvals and stops are not touched, but a playbook with another content is not the one that was approved.
 
     Texts follow when no function remembers the approval of the former ones any more (`wait` gets seconds), so nothing
     goes out that nobody approved. Raises CatalogError before anything is written.
     """
-    rules = rulebook()
+    rules, words = rulebook(), comment_lexicon()
     wanted = current()
     changed = ["rule packs"] if _put(store, keys.rulebook(), rules.body()) else []
+    changed += ["lexicon of comments"] if _put(store, keys.comment_lexicon(), words.body()) else []
     changed += [one.id for one in wanted if _put(store, keys.playbook(one.id), one.body())]
     texts = {template.name: template.body() for template in templates()}
     if any(_differs(store, keys.template(name), body) for name, body in texts.items()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aftershow.model.engagements import Engagement, Kind
+from aftershow.model.engagements import TOPICS, Engagement
 from aftershow.model.ledger import set_aside
 from aftershow.model.orders import Order
 from aftershow.model.reminders import Reminder, Step
@@ -73,7 +73,7 @@ def _of_engagement(records: Records, engagement: Engagement) -> Iterator[StoryLi
     for line in engagement.cart_lines().values():
         yield StoryLine(line.at, "added", line.quantity, line.name or "")
     counts = engagement.counts()
-    asked = [Because(kind.name.lower(), counts[kind]) for kind in counts if kind >= Kind.ASKED_PRICE]
+    asked = [Because(kind.name.lower(), counts[kind]) for kind in TOPICS if kind in counts]
     yield StoryLine(engagement.last_at, "last_seen", because=(_watched(engagement.watch_seconds), *asked))
     if show is not None and show.closed_at is not None:
         yield StoryLine(show.closed_at, "show_ended", detail=title)

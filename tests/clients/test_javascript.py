@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 ENTERED = {Kind.ENTERED: 1}
 # What a page calls before analytics.js is loaded, it sends with `identify` first: all of it under the user's id.
-IN_THE_PAGE = {Kind.ENTERED: 1, Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.LIKED: 6}
+IN_THE_PAGE = {Kind.ENTERED: 1, Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.QUESTION_PRODUCT: 1, Kind.LIKED: 6}
 
 
 def person(data: Path, identifier: str) -> tuple[str | None, str | None, int]:
@@ -45,7 +45,7 @@ def test_node(tmp_path: Path) -> None:
             command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
         )
         assert (ran.returncode, ran.stderr) == (0, "")
-        likes = {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.LIKED: 10}
+        likes = {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.QUESTION_PRODUCT: 1, Kind.LIKED: 10}
         eventually(lambda: counts(server.data, "node-user"), likes)
         eventually(lambda: counts(server.data, "node-device", "anonymous"), ENTERED)
         eventually(lambda: person(server.data, "node-device"), ("node@example.com", "兰 👋", 1))
@@ -59,7 +59,7 @@ def test_node_comes_again_after_429(tmp_path: Path) -> None:
     with up(data) as server:
         command = [node(), str(HERE / "node.mjs"), server.url, str(packages())]
         assert subprocess.run(command, check=False, timeout=100).returncode == 0  # noqa: S603 (our own words)
-        likes = {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.LIKED: 10}
+        likes = {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.QUESTION_PRODUCT: 1, Kind.LIKED: 10}
         eventually(lambda: counts(server.data, "node-user"), likes)
         assert [line for line in server.said if " 429 " in line]
 

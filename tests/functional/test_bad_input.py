@@ -126,7 +126,7 @@ def test_odd_events_are_understood(host: LocalHost, case: str, way: str) -> None
     reply = post(host, raw, "/v1/track") if way == "alone" else post(host, batch_of(raw))
     assert reply.status == 200
     assert kept(host) == []
-    assert counts(host, "bad-1") == {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1}
+    assert counts(host, "bad-1") == {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.QUESTION_PRODUCT: 1}
     if way != "alone":
         assert_neighbours_counted(host)
     assert host.errors == []

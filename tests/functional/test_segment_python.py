@@ -82,7 +82,7 @@ def test_every_call_of_the_client_is_understood(server: Up, gzip: bool) -> None:
     one.alias(user, f"{user}-2")
     ended(one)
 
-    eventually(lambda: counts(server.data, user), {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1})
+    eventually(lambda: counts(server.data, user), {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.QUESTION_PRODUCT: 1})
     eventually(lambda: counts(server.data, device, "anonymous"), {Kind.ENTERED: 1})
     with Told(server.data) as records:
         human = records.find(f"{user}@example.com")

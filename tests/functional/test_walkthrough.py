@@ -49,7 +49,7 @@ def test_a_viewer_comes_back_and_orders() -> None:  # noqa: PLR0915 (one story, 
     seen = shop.engagement(mei, SHOW)
     assert seen.viewer == viewer_id("anonymous", mei.anonymous_id)
     assert seen.watch_seconds == 30 * 60
-    assert seen.counts() == {Kind.ENTERED: 1, Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1}
+    assert seen.counts() == {Kind.ENTERED: 1, Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.QUESTION_PRODUCT: 1}
     assert shop.person(mei).head is None
 
     # She fills a cart, identifies herself, consents and leaves: one person with two ids, hot and reachable.

@@ -182,7 +182,7 @@ def test_a_push_of_douyin(server: Up) -> None:
     for _ in range(2):
         assert server.request("POST", "/v1/douyin", capital, body)[0] == 200
     assert server.request("POST", "/v1/douyin", capital, body + b" ")[0] == 401
-    expected = {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1}
+    expected = {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.QUESTION_PRODUCT: 1}
     eventually(lambda: counts(server.data, "douyin:o1", "anonymous", "douyin-268"), expected)
 
 

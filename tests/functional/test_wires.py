@@ -329,6 +329,7 @@ def test_pushes_are_counted_once_in_the_rooms_show(host: LocalHost) -> None:
     assert counts(host, "anonymous", "douyin:o1", "douyin-268") == {
         Kind.COMMENTED: 2,
         Kind.ASKED_PRICE: 2,
+        Kind.QUESTION_PRODUCT: 2,
         Kind.LIKED: 2,
         Kind.GIFTED: 2,
         Kind.OTHER: 2,

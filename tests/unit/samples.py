@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,10 +15,19 @@ from aftershow.model.playbooks import PlannedStep, Playbook
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Bond, Consent, Head
+from aftershow.rules.comments import CommentReader
 from aftershow.rules.merging import People
 from aftershow.rules.segment import Defaults, Event, read_event
+from infra.local import catalog
 
-SHOP = Defaults(currency="CNY", trusted=True)
+
+@lru_cache(maxsize=1)
+def comment_reader() -> CommentReader:
+    """What reads comments with the words of the repository."""
+    return CommentReader(catalog.comment_lexicon())
+
+
+SHOP = Defaults(currency="CNY", trusted=True, comments=comment_reader)
 # A Wednesday, 20:00 in Shanghai: the show begins.
 START = parse_instant("2026-03-04T12:00:00Z")
 SHOW_ENDS = START + 2 * HOUR

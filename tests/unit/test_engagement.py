@@ -30,6 +30,7 @@ from aftershow.rules.segment import Event
 from tests.unit.samples import START, examples, read, tracked
 
 NAMES = ["Live Liked", "Live Shared", "Live Comment Sent", "Live Product Clicked", "Checkout Started", "Coupon Denied"]
+TEXTS = ["多少钱 包邮吗", "假货！退款", "想要乌龙茶", "傻逼", "付不了款 怎么办", "好看 ❤️", "😀"]
 PRODUCTS = [f"p{number}" for number in range(40)]
 MOMENTS = st.integers(0, 90).map(lambda minutes: START + minutes * MINUTE)
 CONTEXTS: st.SearchStrategy[dict[str, Any]] = st.sampled_from([
@@ -63,7 +64,7 @@ def happenings(draw: st.DrawFn, name: str) -> Event:
         }  # fmt: skip
     else:
         event = draw(st.sampled_from(NAMES))
-        said |= {"text": "多少钱 包邮吗", "product_id": draw(st.sampled_from(PRODUCTS))}
+        said |= {"text": draw(st.sampled_from(TEXTS)), "product_id": draw(st.sampled_from(PRODUCTS))}
     return read("track", at, name, event=event, properties=said, context=context)
 
 
@@ -338,5 +339,24 @@ def test_slots_survive_being_stored(slots: set[int]) -> None:
 def test_a_comment_counts_every_topic_once() -> None:
     asked = tracked("Live Comment Sent", show_id="s1", text="多少钱？包邮吗")
     counts = folded([[asked, asked]]).counts()
-    assert counts == {Kind.COMMENTED: 1, Kind.ASKED_PRICE: 1, Kind.ASKED_SHIPPING: 1}
+    topics = {Kind.ASKED_PRICE: 1, Kind.ASKED_SHIPPING: 1}
+    assert counts == {Kind.COMMENTED: 1, **topics, Kind.QUESTION_PRODUCT: 1}
     assert "多少钱" not in folded([[asked]]).body()
+
+
+def test_what_comments_and_votes_show_is_there_at_once() -> None:
+    said = tracked("Live Comment Sent", START, "m1", show_id="s1", text="想要乌龙茶，怎么付不了款")
+    voted = tracked(
+        "Live Poll Voted", START + 1, "m2", show_id="s1", poll_id="next", option_id="b", option="silk scarf"
+    )
+    seen = folded([[said], [voted]])
+    assert seen.interests == {"silk": START + 1, "tea": START}
+    assert {name: one.value for name, one in seen.questions.items()} == {"technical": "3"}
+    assert {poll: one.value for poll, one in seen.votes.items()} == {"next": "b"}
+    abused = tracked("Live Comment Sent", START, "m3", show_id="s1", text="傻逼 茶")
+    assert folded([[abused]]).interests == {}
+
+
+def test_alarm_words_keep_their_first_moment() -> None:
+    said = [tracked("Live Comment Sent", START + at, f"m{at}", show_id="s1", text="假货") for at in (5, 2, 9)]
+    assert folded([[one] for one in said]).alarms == {"counterfeit": START + 2}

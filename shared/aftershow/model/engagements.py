@@ -68,6 +68,11 @@ class Kind(IntEnum):
     ASKED_TRUST = 36
     ASKED_STOCK = 37
     HESITATED = 38
+    FOUND_EXPENSIVE = 39
+    ASKED_REVIEWS = 40
+    ASKED_HOST = 41
+    MINDED_ATMOSPHERE = 42
+    HAD_TROUBLE = 43
     # What somebody said when they were asked why they did not order.
     STATED_PRICE = 48
     STATED_SHIPPING = 49
@@ -80,6 +85,20 @@ class Kind(IntEnum):
     STATED_HESITATION = 56
     STATED_NOT_INTERESTED = 57
     STATED_BOUGHT_ELSEWHERE = 58
+    QUESTION_PRODUCT = 64
+    QUESTION_PROMOTION = 65
+    QUESTION_LOGISTICS = 66
+    QUESTION_TECHNICAL = 67
+    QUESTION_OTHER = 68
+    QUESTION_URGENT = 69
+    PRAISED = 70
+    COMPLAINED = 71
+    ALARMED = 72
+    ABUSED = 73
+
+
+# What comments are about, as far as it may hold somebody back.
+TOPICS = tuple(kind for kind in Kind if Kind.ASKED_PRICE <= kind <= Kind.HAD_TROUBLE)
 
 
 class CartLine(Record):
@@ -139,6 +158,12 @@ class Engagement(Record):
     compared: dict[str, int] = {}
     # Poll to the option that was voted for last.
     votes: dict[str, Stamped] = {}
+    # By names of the lexicon: what comments and votes show interest in, with the newest moment of each; alarm words,
+    # with the first.
+    interests: dict[str, int] = {}
+    alarms: dict[str, int] = {}
+    # Class to the urgency of the newest question.
+    questions: dict[str, Stamped] = {}
     # What brought the viewer in: a campaign (UTM) as source/medium/name, a link or code by its id, a site by its name.
     source: Stamped | None = None
     link: Stamped | None = None

@@ -83,6 +83,17 @@ class BuyersBrought(Record):
     viewer: str
 
 
+class AlarmRaised(Record):
+    """A viewer said words that somebody must look at now: `alarms` are their names in the lexicon, each of them told
+    once for an engagement. What was said is not kept."""
+
+    kind: Literal["AlarmRaised"] = "AlarmRaised"
+    id: str = ""
+    viewer: str
+    about: str
+    alarms: tuple[str, ...]
+
+
 DomainEvent = Annotated[
     ShowEnded
     | ViewerChanged
@@ -91,7 +102,8 @@ DomainEvent = Annotated[
     | OrderChanged
     | ReminderEnded
     | LabelsChanged
-    | BuyersBrought,
+    | BuyersBrought
+    | AlarmRaised,
     Field(discriminator="kind"),
 ]
 _reader: TypeAdapter[DomainEvent] = TypeAdapter(DomainEvent)

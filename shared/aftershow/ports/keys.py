@@ -156,6 +156,11 @@ def show(show_id: str) -> Key:
     return Key("catalog", f"show#{show_id}")
 
 
+def comment_lexicon() -> Key:
+    """The words for which comments are read."""
+    return Key("catalog", "lexicons", "comments")
+
+
 def product(product_id: str) -> Key:
     """A product of the catalog."""
     return Key("catalog", f"product#{product_id}")

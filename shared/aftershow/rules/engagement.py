@@ -13,6 +13,7 @@ from aftershow.model.engagements import (
     MAX_CART_LINES,
     MAX_COMPARED,
     MAX_COUNTED,
+    MAX_INTERESTS,
     MAX_PRODUCTS,
     MAX_VOTES,
     PIECE_MINUTES,
@@ -83,7 +84,8 @@ class _Draft:
         self.slots, self.pieces, self.hours = slots_of(before.watched), slots_of(before.pieces), before.hours
         self.left_seconds, self.checkout_step = before.left_seconds, before.checkout_step
         self.products, self.compared = dict(before.products), dict(before.compared)
-        self.cart, self.votes = dict(before.cart), dict(before.votes)
+        self.cart, self.votes, self.questions = dict(before.cart), dict(before.votes), dict(before.questions)
+        self.interests, self.alarms = dict(before.interests), dict(before.alarms)
         self.source, self.link, self.referrer = before.source, before.link, before.referrer
         self.zone, self.locale = before.zone, before.locale
 
@@ -118,19 +120,19 @@ class _Draft:
         self.checkout_step = _greater(self.checkout_step, meaning.step)
         for name in meaning.compared:
             _note(self.compared, name[:MAX_ID_CHARACTERS], event.at)
+        for name in meaning.interests:
+            _note(self.interests, name, event.at)
+        for name in meaning.alarms:
+            self.alarms[name] = min(event.at, self.alarms.get(name, event.at))
         if meaning.vote is not None:
-            poll, option = meaning.vote
-            self._vote(poll, _said(event, option))
+            _put_newest(self.votes, meaning.vote[0], _said(event, meaning.vote[1]))
+        if meaning.question is not None:
+            _put_newest(self.questions, meaning.question.about, _said(event, str(meaning.question.urgency)))
         if meaning.product is not None:
             product = meaning.product[:MAX_ID_CHARACTERS]
             _note(self.products, product, event.at)
             if meaning.line is not None:
                 self.cart[product] = meaning.line.newest(self.cart.get(product))
-
-    def _vote(self, poll: str, option: Stamped | None) -> None:
-        newest = _newest(self.votes.get(poll), option)
-        if newest is not None:
-            self.votes[poll] = newest
 
     def _count(self, message_id: str, kinds: tuple[Kind, ...]) -> bool:
         """Count the thing itself, and each further kind that it also is, under a hash of its own."""
@@ -155,13 +157,18 @@ class _Draft:
         self.hours |= other.hours
         self.left_seconds = _greater(self.left_seconds, other.left_seconds)
         self.checkout_step = _greater(self.checkout_step, other.checkout_step)
-        for into, moments in ((self.products, other.products), (self.compared, other.compared)):
+        for into, moments in (
+            (self.products, other.products), (self.compared, other.compared), (self.interests, other.interests),
+        ):  # fmt: skip
             for name, at in moments.items():
                 _note(into, name, at)
+        for name, at in other.alarms.items():
+            self.alarms[name] = min(at, self.alarms.get(name, at))
         for product, line in other.cart.items():
             self.cart[product] = line.newest(self.cart.get(product))
-        for poll, option in other.votes.items():
-            self._vote(poll, option)
+        for said_into, said in ((self.votes, other.votes), (self.questions, other.questions)):
+            for name, one in said.items():
+                _put_newest(said_into, name, one)
         self.source = _first(self.source, other.source)
         self.link = _first(self.link, other.link)
         self.referrer = _first(self.referrer, other.referrer)
@@ -183,6 +190,9 @@ class _Draft:
                 "checkout_step": self.checkout_step,
                 "compared": _most_recent(self.compared, MAX_COMPARED),
                 "votes": _newest_lines(self.votes, MAX_VOTES),
+                "interests": _most_recent(self.interests, MAX_INTERESTS),
+                "alarms": dict(sorted(self.alarms.items())),
+                "questions": dict(sorted(self.questions.items())),
                 "source": self.source,
                 "link": self.link,
                 "referrer": self.referrer,
@@ -229,6 +239,12 @@ def hour_histogram(engagements: Iterable[Engagement], zone: str) -> tuple[int, .
 
 def _note(moments: dict[str, int], name: str, at: int) -> None:
     moments[name] = max(at, moments.get(name, at))
+
+
+def _put_newest(statements: dict[str, Stamped], name: str, said: Stamped | None) -> None:
+    newest = _newest(statements.get(name), said)
+    if newest is not None:
+        statements[name] = newest
 
 
 def _most_recent(moments: dict[str, int], most: int) -> dict[str, int]:

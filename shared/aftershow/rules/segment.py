@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from aftershow.model.engagements import MAX_COMPARED, CartLine, Kind
@@ -30,7 +30,9 @@ from aftershow.model.products import ProductField
 from aftershow.model.shows import ShowField
 from aftershow.model.viewers import ConsentState, Refused, Suppression
 from aftershow.rules.identifiers import Identifier, external_ids, identifier, is_blocked, read_email, read_phone
-from aftershow.rules.topics import topics_of
+
+if TYPE_CHECKING:
+    from aftershow.rules.comments import CommentReader, Question
 
 MAX_TEXT_CHARACTERS = 512
 MAX_WATCH_SECONDS = 24 * 3600
@@ -62,7 +64,7 @@ class Left:
 @dataclass(frozen=True, slots=True)
 class Did:
     """One countable thing, with what else it says: `kinds` (a comment may ask two things), product, cart line, the step
-    of the checkout, products that were put side by side, (poll, option) of a vote."""
+    of the checkout, products that were put side by side, (poll, option) of a vote, what a comment says."""
 
     kinds: tuple[Kind, ...]
     product: str | None = None
@@ -70,6 +72,9 @@ class Did:
     step: int | None = None
     compared: tuple[str, ...] = ()
     vote: tuple[str, str] | None = None
+    question: Question | None = None
+    interests: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +230,15 @@ class Defaults:
     """The shop's answers where an event is silent, and what its source may say.
 
     Only a `trusted` source (a server of the shop's, not a page that anybody can open) joins people by phone, e-mail or
-    other ids, by an alias of two users, or by a scanned code. `blocked` are values that name nobody.
+    other ids, by an alias of two users, or by a scanned code. `blocked` are values that name nobody. `comments` gives
+    what reads comments, if one comes; without it they are only counted.
     """
 
     currency: str
     country: str = "CN"
     trusted: bool = False
     blocked: frozenset[str] = frozenset()
+    comments: Callable[[], CommentReader | None] = lambda: None
 
 
 def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int, shop: Defaults) -> Event:
@@ -479,9 +486,12 @@ def _left(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     return Left(int(seconds))
 
 
-def _comment(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
-    text = properties.get("text")
-    return Did((Kind.COMMENTED, *(topics_of(text) if isinstance(text, str) else ())))
+def _comment(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    text, reader = properties.get("text"), stamp.shop.comments()
+    if reader is None or not isinstance(text, str):
+        return Did((Kind.COMMENTED,))
+    said = reader.read(text)
+    return Did((Kind.COMMENTED, *said.kinds), question=said.question, interests=said.interests, alarms=said.alarms)
 
 
 def _checkout_step(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
@@ -498,10 +508,13 @@ def _comparison(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
     return Did((Kind.COMPARED,), compared=tuple(dict.fromkeys(filter(None, names)))[:MAX_COMPARED])
 
 
-def _vote(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
-    poll, option = _text(properties, "poll_id"), _text(properties, "option_id") or _text(properties, "option")
+def _vote(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+    """A vote is evidence of taste: by its product, and by the words of its option."""
+    text, reader = _text(properties, "option") or "", stamp.shop.comments()
+    poll, option = _text(properties, "poll_id"), _text(properties, "option_id") or text
     vote = (poll[:64], option[:64]) if poll and option else None
-    return Did((Kind.POLLED,), product=_text(properties, "product_id"), vote=vote)
+    interests = reader.interests(text) if reader else ()
+    return Did((Kind.POLLED,), product=_text(properties, "product_id"), vote=vote, interests=interests)
 
 
 def _survey(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:

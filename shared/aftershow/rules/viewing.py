@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aftershow.model.engagements import Engagement
-from aftershow.model.events import EngagementChanged, OrderChanged, TemperatureChanged, ViewerChanged
+from aftershow.model.events import AlarmRaised, EngagementChanged, OrderChanged, TemperatureChanged, ViewerChanged
 from aftershow.model.ids import kind_of
 from aftershow.model.orders import Order, UnnamedRefund
 from aftershow.model.viewers import Bond, Facts, Head, Identity
@@ -20,7 +20,7 @@ from aftershow.rules.habits import marks
 from aftershow.rules.merging import People
 from aftershow.rules.segment import Aliased, Amended, Did, Event, Heartbeat, Left, Ordered
 
-DomainEvents = tuple[ViewerChanged | OrderChanged | TemperatureChanged | EngagementChanged, ...]
+DomainEvents = tuple[ViewerChanged | OrderChanged | TemperatureChanged | EngagementChanged | AlarmRaised, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _fold_behaviour(outcome: Outcome, known: Known, events: list[Event]) -> None
         outcome.duplicates += folded.duplicates
         after = folded.engagement.model_copy(update={"score": intent.score(folded.engagement, known.intent)})
         if after != before:
-            outcome.engagements[key] = (after, _warmth(before, after, known))
+            outcome.engagements[key] = (after, _warmth(before, after, known) + _alarmed(before, after))
 
 
 def _warmth(before: Engagement | None, after: Engagement, known: Known) -> DomainEvents:
@@ -126,6 +126,12 @@ def _change(before: Engagement | None, after: Engagement) -> DomainEvents:
     if before is not None and marks(before) == marks(after):
         return ()
     return (EngagementChanged(viewer=after.viewer, about=after.about),)
+
+
+def _alarmed(before: Engagement | None, after: Engagement) -> DomainEvents:
+    """Alarm words that were not said before are an event at once."""
+    new = tuple(name for name in after.alarms if before is None or name not in before.alarms)
+    return (AlarmRaised(viewer=after.viewer, about=after.about, alarms=new),) if new else ()
 
 
 def _fold_people(outcome: Outcome, known: Known, viewer: str, listed: list[Event], facts: list[Event]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -25,6 +25,9 @@ from aftershow.ports.store import Key, Range
 from aftershow.rules import repurchase as again
 from aftershow.rules.intent import Trained, Unusable, trained
 from aftershow.rules.launching import Launched, launched
+
+if TYPE_CHECKING:
+    from aftershow.rules.comments import CommentReader
 
 T = TypeVar("T")
 
@@ -168,6 +171,23 @@ def rulebook(ports: Ports) -> Rulebook | None:
 def _rulebook(text: str) -> Rulebook | None:
     try:
         return Rulebook.read(text)
+    except ValidationError:
+        return None
+
+
+def comments(ports: Ports) -> CommentReader | None:
+    """What reads comments; None where the catalog has no lexicon, or none that this version can read."""
+    text = body(ports, keys.comment_lexicon())
+    return _reader(text) if text else None
+
+
+@lru_cache(maxsize=2)
+def _reader(text: str) -> CommentReader | None:
+    from aftershow.model.lexicons import Lexicon  # 7 ms: paid where a comment comes, not by every cold start
+    from aftershow.rules.comments import CommentReader
+
+    try:
+        return CommentReader(Lexicon.read(text))
     except ValidationError:
         return None
 

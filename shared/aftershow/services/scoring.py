@@ -195,7 +195,10 @@ def _cut(unit: Unit) -> list[Unit]:
 def _defaults(ports: Ports, source: str) -> Defaults:
     settings = ports.settings
     blocked = read_blocked(settings.blocked_identifiers, settings.shop_country)
-    return Defaults(settings.shop_currency, settings.shop_country, source in settings.trusted_sources, blocked)
+    trusted = source in settings.trusted_sources
+    # The lexicon is fetched where a comment asks for it: most messages have none.
+    comments = partial(catalog.comments, ports)
+    return Defaults(settings.shop_currency, settings.shop_country, trusted, blocked, comments)
 
 
 def _last_seen(intake: Intake) -> dict[str, int]:
