@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from infra.local import dead, export, ledger, playbooks, runs, scores
+from infra.local import dead, export, ledger, playbooks, runs, scores, staff
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
 from infra.local.command import (
@@ -60,6 +60,7 @@ app.add_typer(export.app, name="export")
 app.command()(coverage)
 app.add_typer(dead.app, name="dead")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(staff.app, name="staff")
 app.command()(up)
 app.command()(playbooks.stop)
 app.command()(learning.train)

@@ -57,6 +57,8 @@ FAULTS_OF = {
     "bus.publish": _WRITING,
     "archive.keep": _WRITING,
     "channel.send": _WRITING,
+    "channel.withdraw": _WRITING,
+    "channel.confirmed": (Fault.CRASH_BEFORE, Fault.LOST_REPLY, Fault.DUPLICATE),
     # All is done, but nobody was told.
     "handler.end": (Fault.CRASH_AFTER,),
 }

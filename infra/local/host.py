@@ -30,6 +30,7 @@ from infra.local.mailbox import LocalSes, Mailbox
 from infra.local.schedules import ExpiryWorker, ScheduleWorker
 from infra.local.streams import FailedBatch, Reading, StreamWorker, StreamWorkers, failed_batches
 from infra.local.template import read_template
+from infra.local.wecom import LocalWecom
 
 if TYPE_CHECKING:
     from infra.local.embedded import EmbeddedState
@@ -122,6 +123,7 @@ class LocalHost:
         self.archive = EmbeddedArchive(state)
         self._book = LogBook(self._clock)
         self.mailbox = Mailbox(state)
+        self.wecom = LocalWecom(state)
         self._invoker = Invoker(
             Outside(
                 backend=self.backend,
@@ -301,10 +303,15 @@ class LocalHost:
         def file() -> Channel:
             return FileChannel(Path(settings.message_folder), letterhead)
 
+        def wecom() -> Channel:
+            from aftershow.adapters.wecom import WecomChannel
+
+            return WecomChannel(self.wecom, settings.shop_name)
+
         def to_disk(name: str) -> MakeChannel:
             return lambda: FileChannel(Path(settings.message_folder) / name, letterhead)
 
-        makers: dict[str, MakeChannel] = {"email": email, "file": file} | self._given_channels
+        makers: dict[str, MakeChannel] = {"email": email, "file": file, "wecom": wecom} | self._given_channels
         if settings.message_folder:
             makers = {name: to_disk(name) for name in settings.channels} | makers
         return {name: makers[name] for name in settings.channels if name in makers}

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NoReturn, TypeVar
 
 from aftershow.ports.archive import Archive, NotKept
 from aftershow.ports.bus import Bus, BusEvent
-from aftershow.ports.channels import Ambiguous, Answer, Channel, Outgoing
+from aftershow.ports.channels import Accepted, Ambiguous, Answer, Channel, Declined, Drafting, Outgoing, Waiting
 from aftershow.ports.queues import Backlog, Message, NotHandedOver, Queues
 from aftershow.ports.store import (
     Backend,
@@ -206,6 +207,27 @@ class LineChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class LineDrafting(LineChannel):
+    """`Drafting` over a line."""
+
+    drafting: Drafting
+
+    def confirmed(self, provider_id: str, address: str) -> Waiting | Accepted | Declined | Ambiguous:
+        """See Drafting."""
+        ask = partial(self.drafting.confirmed, provider_id, address)
+        return self.line.call("channel.confirmed", lambda: self.name, ask, lambda: Ambiguous(_LOST))
+
+    def withdraw(self, provider_id: str) -> bool:
+        """See Drafting."""
+
+        def lost() -> bool:
+            self.drafting.withdraw(provider_id)
+            return False
+
+        return self.line.call("channel.withdraw", lambda: self.name, partial(self.drafting.withdraw, provider_id), lost)
+
+
+@dataclass(frozen=True, slots=True)
 class LineChannels(Mapping[str, Channel]):
     """The channels by name, over a line."""
 
@@ -214,7 +236,10 @@ class LineChannels(Mapping[str, Channel]):
 
     def __getitem__(self, name: str) -> Channel:
         """The channel; KeyError where the host has none of this name."""
-        return LineChannel(self.line, name, self.inner[name])
+        inner = self.inner[name]
+        if isinstance(inner, Drafting):
+            return LineDrafting(self.line, name, inner, inner)
+        return LineChannel(self.line, name, inner)
 
     def __iter__(self) -> Iterator[str]:
         """The names."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aftershow.adapters import wechat, wecom
-from aftershow.adapters.access_tokens import BEFORE_END_SECONDS
+from aftershow.adapters.access_tokens import BEFORE_END_SECONDS, TokenApi
 from aftershow.adapters.wechat import WechatChannel
 from aftershow.adapters.wecom import WecomChannel
 from aftershow.model.instants import SECOND
@@ -54,7 +54,7 @@ class Vendor:
         """The channel over a service there; it doesn't wait long."""
         channel = made(self.name, self.name, {**self.options, "endpoint": url})
         assert isinstance(channel, (WechatChannel, WecomChannel))
-        channel.api.calls = replace(channel.api.calls, read_timeout_seconds=SILENCE_SECONDS / 4)
+        api_of(channel).calls = replace(api_of(channel).calls, read_timeout_seconds=SILENCE_SECONDS / 4)
         return channel
 
     def message(self, **tags: str) -> Outgoing:
@@ -65,6 +65,12 @@ class Vendor:
         """What it answers to one message after these, the token's included."""
         with serving(*answers) as stub:
             return self.at(stub.url).send(self.message()), stub
+
+
+def api_of(channel: WechatChannel | WecomChannel) -> TokenApi:
+    """What the channel speaks through."""
+    assert isinstance(channel.api, TokenApi)
+    return channel.api
 
 
 WECHAT = Vendor(
@@ -131,7 +137,7 @@ def test_a_draft_that_was_handed_over_goes_to_the_other_member_of_staff() -> Non
 def test_a_token_serves_until_shortly_before_its_end(vendor: Vendor) -> None:
     with serving(TOKEN, vendor.yes, vendor.yes, TOKEN, vendor.yes) as stub:
         channel, moment = vendor.at(stub.url), [NOW]
-        channel.api.calls = replace(channel.api.calls, now=lambda: moment[0])
+        api_of(channel).calls = replace(api_of(channel).calls, now=lambda: moment[0])
         for later in (0, (7200 - BEFORE_END_SECONDS) * SECOND - 1, (7200 - BEFORE_END_SECONDS) * SECOND):
             moment[0] = NOW + later
             assert channel.send(vendor.message()) == vendor.taken
@@ -204,7 +210,7 @@ def test_without_a_connection_nothing_was_sent(vendor: Vendor) -> None:
     with serving(TOKEN, vendor.yes) as stub:
         channel = vendor.at(stub.url)
         assert channel.send(vendor.message()) == vendor.taken
-    channel.api.calls = replace(channel.api.calls, url=nobody_listens())
+    api_of(channel).calls = replace(api_of(channel).calls, url=nobody_listens())
     assert channel.send(vendor.message()) == Declined("no_connection", again_after_seconds=60)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlencode
 
 from aftershow.adapters.calling import MENDED_SECONDS, SOON_SECONDS, Calls, Reply
@@ -16,6 +17,13 @@ BEFORE_END_SECONDS = 300
 # A token that is wrong, or has ended: another worker's fetch may have ended it. The call was not taken.
 STALE_TOKEN = frozenset({"40001", "40014", "42001"})
 _JSON = {"Content-Type": "application/json"}
+
+
+class Api(Protocol):
+    """What the adapters ask of such an API."""
+
+    def ask(self, path: str, said: Mapping[str, object]) -> Reply | Declined | Ambiguous:
+        """One call, made once."""
 
 
 @dataclass(slots=True)

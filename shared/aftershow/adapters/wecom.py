@@ -12,12 +12,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from aftershow.adapters.access_tokens import TokenApi, errcode
+from aftershow.adapters.access_tokens import Api, TokenApi, errcode
 from aftershow.adapters.calling import MENDED_SECONDS, SOON_SECONDS, Calls, Reply, judged, needed
 from aftershow.adapters.providers import Outside
 from aftershow.model.channels import RateCard
 from aftershow.model.messages import Wecom
 from aftershow.ports.channels import (
+    CONTACT_DELETED,
     STAFF_TAG,
     Accepted,
     Ambiguous,
@@ -48,7 +49,7 @@ ERRORS: dict[str, Verdict] = {
     "-1": Verdict("provider_error", ambiguous=True),
     "40096": Verdict("bad_address", gives_up_address=True),
     # She deleted the staff's contact, which is a no.
-    "84061": Verdict("contact_deleted", gives_up_address=True),
+    "84061": Verdict(CONTACT_DELETED, gives_up_address=True),
     # Nobody is left to send to: she got this month's share already.
     "41048": Verdict("too_many_to_this_number", DAY_SECONDS),
     "40058": Verdict("bad_request"),
@@ -66,7 +67,7 @@ ERRORS: dict[str, Verdict] = {
 # What became of a confirmed draft at one customer (get_groupmsg_send_result, `status`).
 _SENT = "1"
 FATES: dict[str, Verdict] = {
-    "2": Verdict("contact_deleted", gives_up_address=True),
+    "2": Verdict(CONTACT_DELETED, gives_up_address=True),
     "3": Verdict("another_broadcast_today", DAY_SECONDS),
 }
 
@@ -75,7 +76,7 @@ FATES: dict[str, Verdict] = {
 class WecomChannel:
     """The channel `wecom`. `sender`: the member of staff who gets drafts that name nobody else."""
 
-    api: TokenApi
+    api: Api
     title: str
     sender: str = ""
 
@@ -113,7 +114,8 @@ class WecomChannel:
                 return results if isinstance(results, Ambiguous) else Ambiguous(results.reason)
             for one in _listed(results, "send_list"):
                 fate = str(one.get("status", ""))
-                if one.get("external_userid") != address or fate not in (_SENT, *FATES):
+                # Of an erased person the address is gone; a draft has one customer.
+                if one.get("external_userid") != (address or one.get("external_userid")) or fate not in (_SENT, *FATES):
                     continue
                 return FATES[fate].answer() if fate in FATES else Accepted(provider_id)
         return Waiting()

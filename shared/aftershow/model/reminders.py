@@ -6,7 +6,7 @@ from typing import Literal
 
 from aftershow.model.base import Record
 
-State = Literal["pending", "sending", "ended"]
+State = Literal["pending", "sending", "awaiting", "ended"]
 Outcome = Literal["sent", "delivered", "failed", "skipped", "cancelled", "unknown"]
 MessageClass = Literal["marketing", "service"]
 
@@ -47,9 +47,18 @@ class Feedback(Record):
     order: str | None = None
 
 
+class Recall(Record):
+    """A draft is to be taken back: how its reminder ends then (None: it goes to another member of staff), why, and
+    since when that is tried."""
+
+    outcome: Outcome | None
+    reason: str
+    since: int
+
+
 class Reminder(Record):
-    """One reminder of one viewer. `due` is the moment at which it may be claimed; `reference` the start of what it is
-    about: an order after it ends the reminder."""
+    """One reminder of one viewer. `due` is the moment at which it may be claimed, or its draft looked at; `reference`
+    the start of what it is about: an order after it ends the reminder."""
 
     id: str
     viewer: str
@@ -83,6 +92,10 @@ class Reminder(Record):
     claimed_at: int | None = None
     sent_at: int | None = None
     provider_id: str | None = None
+    # A draft that staff confirm: until when, by whom where that is said, and whether it is to be taken back.
+    awaiting_until: int | None = None
+    staff: str | None = None
+    recall: Recall | None = None
     # Where the message's links lead: kept here, so that a link can't be turned into an open redirect.
     links: tuple[str, ...] = ()
     # Channels that are given up for this reminder: no message of it reached her there, and none will.

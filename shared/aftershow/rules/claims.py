@@ -101,9 +101,9 @@ def decide(reminder: Reminder, scene: Scene, owner: str, now: int) -> Write | Cl
     """Decide on a row that is due."""
     if reminder.state == "sending":
         return Write(lapsed(reminder, now))
-    ending = _ending(reminder, scene, now)
-    if ending is not None:
-        return Write(_over(reminder, scene, *ending, now))
+    over = ending(reminder, scene, now)
+    if over is not None:
+        return Write(_over(reminder, scene, *over, now))
     if reminder.message_class == "marketing" and now - scene.facts_until > MAX_FACTS_LAG:
         return Write(later(reminder, now + RECHECK, now, "orders_late"))
     moment = _moment(reminder, scene, now)
@@ -120,7 +120,8 @@ def _over(reminder: Reminder, scene: Scene, outcome: str, reason: str, now: int)
     return (reminder.gives_up_channel() if gives_up else reminder).ended(now, "skipped", reason)
 
 
-def _ending(reminder: Reminder, scene: Scene, now: int) -> tuple[str, str] | None:
+def ending(reminder: Reminder, scene: Scene, now: int) -> tuple[str, str] | None:
+    """(outcome, reason) where the message must not go out any more; None where it may."""
     if scene.playbook is None:
         return "cancelled", STOPPED
     shops = _ended_by_shop(reminder, scene, scene.playbook, now)

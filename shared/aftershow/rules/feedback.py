@@ -49,9 +49,15 @@ def hear(reminder: Reminder, word: Word, at: int, provider_id: str | None = None
     """The reminder after one word about its message; the earliest moment of each word is kept."""
     field = _FIELDS[word]
     known = getattr(reminder.feedback, field)
-    if reminder.claimed_at is None or (known is not None and known <= at):
+    if not _is_out(reminder) or (known is not None and known <= at):
         return reminder
     return _with(reminder, reminder.feedback.model_copy(update={field: at}), word, at, provider_id)
+
+
+def _is_out(reminder: Reminder) -> bool:
+    """Whether its message may have reached her. Staff look at a draft's links before they send it; whether they sent it
+    is the provider's to say."""
+    return reminder.claimed_at is not None and reminder.state != "awaiting"
 
 
 def followed(reminder: Reminder, link: str, at: int, *, machine: bool) -> Reminder:
@@ -61,7 +67,7 @@ def followed(reminder: Reminder, link: str, at: int, *, machine: bool) -> Remind
     before = reminder.feedback
     # Older rows know the moment of the click alone.
     visits = before.visits or ({} if before.clicked_at is None else {BUTTON: before.clicked_at})
-    if reminder.claimed_at is None or (name in visits and visits[name] <= at):
+    if not _is_out(reminder) or (name in visits and visits[name] <= at):
         return reminder
     visits = {**visits, name: at}
     burst = followed_in_a_burst({one: moment for one, moment in visits.items() if one != MACHINE})

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import reminder_id
 from aftershow.model.playbooks import PlannedStep
-from aftershow.model.reminders import Feedback, Reminder
+from aftershow.model.reminders import Feedback, Recall, Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.viewers import Head
-from aftershow.rules import responses, timing
+from aftershow.rules import drafts, responses, timing
 from aftershow.rules.choosing import (
     Case,
     Choice,
@@ -89,10 +89,19 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
         if row != rows.get(_place(row)):
             result.rows.append(row)
     for row in person.reminders:
-        if row.state == "pending" and row.id not in wanted and not _still_open(row, shop):
-            reason = reasons.get((row.playbook, row.about), "not_wanted")
-            result.rows.append(row.ended(now, "cancelled", reason))
+        if row.id not in wanted and not _still_open(row, shop):
+            over = _unwanted(row, reasons.get((row.playbook, row.about), "not_wanted"), now)
+            result.rows += [over] if over != row else []
     return result
+
+
+def _unwanted(row: Reminder, reason: str, now: int) -> Reminder:
+    """A row that is not wanted any more: over, or its draft is to be taken back. What is being sent is left alone."""
+    if row.state == "pending":
+        return row.ended(now, "cancelled", reason)
+    if row.state == "awaiting" and row.recall is None:
+        return drafts.to_take_back(row, Recall(outcome="cancelled", reason=reason, since=now))
+    return row
 
 
 def _against(head: Head, occasion: Occasion, settings: Settings) -> str | None:
@@ -174,7 +183,7 @@ def _next_row(view: _View, occasion: Occasion) -> tuple[Reminder | None, str]:
     for number, (step, occurrence, gap, row) in enumerate(series):
         if step.when == "no_response" and answered:
             return None, RESPONDED
-        if row is not None and row.state == "sending":
+        if row is not None and row.state in ("sending", "awaiting"):
             return row, reason
         if number >= max(claimed, default=0) and _may_open(row):
             earliest = max(occasion.base + step.after, last_moment + gap, view.now)

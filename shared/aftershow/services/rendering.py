@@ -10,7 +10,7 @@ from aftershow.model.products import Product
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Head
 from aftershow.ports import keys
-from aftershow.ports.channels import Outgoing
+from aftershow.ports.channels import STAFF_TAG, Outgoing
 from aftershow.ports.ports import Ports
 from aftershow.rules import content, links
 from aftershow.rules.choosing import address_of
@@ -54,7 +54,8 @@ def rendered(ports: Ports, row: Reminder, head: Head | None = None) -> Claimed:
             address=address_of(head, row.channel) or "",
             content=rendered,
             headers=headers if row.message_class == "marketing" and isinstance(rendered, Email) else {},
-            tags={"viewer": row.viewer, "reminder": row.id, "attempt": str(row.attempt)},
+            tags={"viewer": row.viewer, "reminder": row.id, "attempt": str(row.attempt)}
+            | ({STAFF_TAG: row.staff} if row.staff else {}),
             message_class=row.message_class,
             platform=head.trait("push_platform") or "",
         ),

@@ -13,12 +13,12 @@ from aftershow.rules import responses
 
 def put(ports: Ports, row: Reminder, before: Item | None) -> Put:
     """The put of a row. Open rows stand in the due index: pending ones at their moment, claimed ones at the end of
-    their lease. A row that ends carries ReminderEnded, and again where it turns out to have failed after all, or is
-    answered: both decide about what follows it."""
+    their lease, drafts at their next look. A row that ends carries ReminderEnded, and again where it turns out to have
+    failed after all, or is answered: both decide about what follows it."""
     index = None
     if row.open:
         shard = shard_of(row.id, ports.settings.due_shards)
-        due = row.due if row.state == "pending" else row.lease_until or row.due
+        due = (row.lease_until or row.due) if row.state == "sending" else row.due
         index = keys.due_index(row.channel, row.message_class, shard, due, f"{row.viewer}#{row.id}")
     events: tuple[OutboxEvent, ...] = ()
     if not row.open and _is_news(row, Reminder.read(before.body) if before else None):

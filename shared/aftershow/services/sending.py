@@ -7,6 +7,7 @@ claimed just before its slot.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -16,12 +17,13 @@ from aftershow.model.instants import SECOND
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Address, Head
 from aftershow.ports import keys
-from aftershow.ports.channels import Accepted, Ambiguous, Declined
+from aftershow.ports.channels import Accepted, Declined, Drafted
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Put
 from aftershow.rules import claims, content, responses, subscriptions
 from aftershow.rules.choosing import address_of
-from aftershow.services import catalog, health, people, rendering, rows
+from aftershow.rules.drafts import drafted
+from aftershow.services import catalog, drafts, giving_back, health, people, rendering, rows
 from aftershow.services.messages import Received, settle
 from aftershow.services.scoring import Watermark
 
@@ -64,6 +66,9 @@ def send(message: Received, ports: Ports, pace: Pace) -> None:
         ports.log.info("dropped", dropped=1, why=stale)
         return
     pace.wait(row.channel)
+    if row.state == "awaiting":
+        _look(ports, row)
+        return
     owner = ports.new_id()
     claimed = settle(ports, lambda: _claim(ports, job, owner))
     if claimed is not None:
@@ -92,9 +97,15 @@ def _claim(ports: Ports, job: _Job, owner: str) -> rendering.Claimed | None:
     return _decide(ports, row, item, head, head_item, owner)
 
 
-def _decide(
-    ports: Ports, row: Reminder, item: Item, head: Head, head_item: Item, owner: str
-) -> rendering.Claimed | None:
+def _look(ports: Ports, row: Reminder) -> None:
+    """Look at a draft that staff may have confirmed. Nobody is known any more: then as if she were erased."""
+    found = people.leading_head(ports, row.viewer)
+    head = found[0] if found else Head(viewer=row.viewer, erased_at=ports.now())
+    drafts.look(ports, row, _scene(ports, row, head)[0])
+
+
+def _scene(ports: Ports, row: Reminder, head: Head) -> tuple[claims.Scene, Item | None]:
+    """What the decision on a row looks at, and the address as it is stored."""
     address = address_of(head, row.channel)
     hashed = address_hash(ports.settings.address_secret, row.channel, address or "")
     address_item = ports.store.get(keys.address(hashed)) if address else None
@@ -110,7 +121,14 @@ def _decide(
         terms=catalog.terms(ports),
         subscribe_template=_subscribe_template(ports, row),
     )
-    scene = dataclasses.replace(scene, answered=_answered(ports, row, scene))
+    return dataclasses.replace(scene, answered=_answered(ports, row, scene)), address_item
+
+
+def _decide(
+    ports: Ports, row: Reminder, item: Item, head: Head, head_item: Item, owner: str
+) -> rendering.Claimed | None:
+    scene, address_item = _scene(ports, row, head)
+    hashed = scene.address_hash
     decision = claims.decide(row, scene, owner, ports.now())
     if isinstance(decision, claims.Write):
         _write(ports, decision.reminder, item)
@@ -173,15 +191,20 @@ def _deliver(ports: Ports, claimed: rendering.Claimed, owner: str) -> None:
     answer = channel.send(claimed.message)
     if isinstance(answer, Accepted):
         health.note_success(ports, row.channel)
-        settle(ports, lambda: _record_sent(ports, row, owner, answer.provider_id))
+        settle(
+            ports, lambda: _record(ports, row, owner, lambda mine: claims.sent(mine, ports.now(), answer.provider_id))
+        )
         ports.log.info("sent", sent=1, channel=row.channel)
+    elif isinstance(answer, Drafted):
+        health.note_success(ports, row.channel)
+        settle(ports, lambda: _record(ports, row, owner, lambda mine: drafted(mine, ports.now(), answer.provider_id)))
+        ports.log.info("drafted", drafted=1, channel=row.channel)
     elif isinstance(answer, Declined):
         _record_declined(ports, row, owner, answer)
     else:
         # Nobody knows: the lease runs out, and the provider's own event decides until then.
         health.note_ambiguous(ports, row.channel)
-        reason = answer.reason if isinstance(answer, Ambiguous) else "drafted"
-        ports.log.warning("no clear answer from the provider", channel=row.channel, reason=reason)
+        ports.log.warning("no clear answer from the provider", channel=row.channel, reason=answer.reason)
 
 
 def _mine(ports: Ports, row: Reminder, owner: str) -> tuple[Reminder, Item] | None:
@@ -190,10 +213,10 @@ def _mine(ports: Ports, row: Reminder, owner: str) -> tuple[Reminder, Item] | No
     return (now, item) if item and now and now.state == "sending" and now.owner == owner else None
 
 
-def _record_sent(ports: Ports, row: Reminder, owner: str, provider_id: str) -> None:
+def _record(ports: Ports, row: Reminder, owner: str, after: Callable[[Reminder], Reminder]) -> None:
     mine = _mine(ports, row, owner)
     if mine is not None:
-        ports.store.commit([rows.put(ports, claims.sent(mine[0], ports.now(), provider_id), mine[1])])
+        ports.store.commit([rows.put(ports, after(mine[0]), mine[1])])
 
 
 def _record_declined(ports: Ports, row: Reminder, owner: str, answer: Declined) -> None:
@@ -201,21 +224,10 @@ def _record_declined(ports: Ports, row: Reminder, owner: str, answer: Declined) 
 
     def attempt() -> None:
         mine = _mine(ports, row, owner)
-        found = people.leading_head(ports, row.viewer)
-        if mine is None or found is None:
+        if mine is None:
             return
-        head, head_item = found
         after = claims.declined(mine[0], ports.now(), answer.reason, answer.again_after_seconds)
-        freed = claims.freed(head, row, answer.reason)
-        puts = [rows.put(ports, after, mine[1]), Put(head_item.key, freed.body(), head_item.version)]
-        address_item = ports.store.get(keys.address(row.address)) if row.address else None
-        if address_item is not None:
-            address = Address.read(address_item.body)
-            changes: dict[str, object] = {"sends": claims.without_send(address.sends, row)}
-            if answer.gives_up_address and not address.suppressed:
-                changes |= {"suppressed": "bounced", "suppressed_at": ports.now()}
-            puts.append(Put(address_item.key, address.model_copy(update=changes).body(), address_item.version))
-        ports.store.commit(puts)
+        ports.store.commit([rows.put(ports, after, mine[1]), *giving_back.puts(ports, row, answer)])
 
     settle(ports, attempt)
     ports.log.info("declined", declined=1, channel=row.channel, reason=answer.reason)
