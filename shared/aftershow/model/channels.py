@@ -23,6 +23,8 @@ ADDRESSES: dict[str, Trait | None] = {
     "webhook": None,
     "file": None,
 }
+# Channels whose messages a member of staff confirms.
+CONFIRMED_BY_STAFF = ("wecom",)
 _CAP = re.compile(r"(\d+)\s*/\s*(.+)")
 # The provider of a shop that names none.
 USUAL: dict[str, str] = {

@@ -15,8 +15,6 @@ from aftershow.model.instants import DAY, MINUTE
 from aftershow.model.reminders import Recall, Reminder
 from aftershow.rules import claims
 
-# Channels whose messages staff confirm.
-CHANNELS = ("wecom",)
 # Who is told of last night's show two days later is not brought back; staff work through their drafts every day.
 LIFE = DAY
 # Pauses between looks: a quarter of the draft's age, so that a draft of a day costs some fifty looks. What must be

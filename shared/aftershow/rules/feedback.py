@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from aftershow.model.channels import CONFIRMED_BY_STAFF
 from aftershow.model.instants import DAY
 from aftershow.model.orders import Order
 from aftershow.model.reminders import Feedback, Outcome, Reminder
@@ -57,7 +58,8 @@ def hear(reminder: Reminder, word: Word, at: int, provider_id: str | None = None
 def _is_out(reminder: Reminder) -> bool:
     """Whether its message may have reached her. Staff look at a draft's links before they send it; whether they sent it
     is the provider's to say."""
-    return reminder.claimed_at is not None and reminder.state != "awaiting"
+    in_staffs_hands = reminder.channel in CONFIRMED_BY_STAFF and reminder.state in ("sending", "awaiting")
+    return reminder.claimed_at is not None and not in_staffs_hands
 
 
 def followed(reminder: Reminder, link: str, at: int, *, machine: bool) -> Reminder:

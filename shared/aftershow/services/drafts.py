@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import get_args
 
+from aftershow.model.channels import CONFIRMED_BY_STAFF
 from aftershow.model.reminders import MessageClass, Recall, Reminder
 from aftershow.ports import keys
 from aftershow.ports.channels import Accepted, Ambiguous, Declined, Drafting, Waiting
@@ -34,6 +35,12 @@ def look(ports: Ports, row: Reminder, scene: claims.Scene) -> None:
     after = settle(ports, lambda: _record(ports, row, recall, fate, gone=gone))
     if after is not None and not after.open:
         ports.log.info("ended", ended=1, outcome=after.outcome, reason=after.reason)
+
+
+def orphaned(channel: object, provider_id: str) -> None:
+    """Take back a draft whose claim does not stand any more: nobody would ever ask about it."""
+    if isinstance(channel, Drafting):
+        channel.withdraw(provider_id)
 
 
 def _asked(channel: object, row: Reminder, address: str, recall: Recall | None) -> tuple[bool, Fate]:
@@ -79,7 +86,7 @@ def _after(
 def awaiting(ports: Ports) -> list[Reminder]:
     """Every reminder that waits for staff, the one that expires first on top. Rows are found in the due index."""
     found: list[Reminder] = []
-    for channel in drafts.CHANNELS:
+    for channel in CONFIRMED_BY_STAFF:
         for message_class in get_args(MessageClass):
             for shard in range(ports.settings.due_shards):
                 found += _awaiting_in(ports, keys.due_shard(channel, message_class, shard))

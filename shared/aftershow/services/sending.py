@@ -191,13 +191,15 @@ def _deliver(ports: Ports, claimed: rendering.Claimed, owner: str) -> None:
     answer = channel.send(claimed.message)
     if isinstance(answer, Accepted):
         health.note_success(ports, row.channel)
-        settle(
-            ports, lambda: _record(ports, row, owner, lambda mine: claims.sent(mine, ports.now(), answer.provider_id))
-        )
+        taken = answer.provider_id
+        settle(ports, lambda: _record(ports, row, owner, lambda mine: claims.sent(mine, ports.now(), taken)))
         ports.log.info("sent", sent=1, channel=row.channel)
     elif isinstance(answer, Drafted):
         health.note_success(ports, row.channel)
-        settle(ports, lambda: _record(ports, row, owner, lambda mine: drafted(mine, ports.now(), answer.provider_id)))
+        draft = answer.provider_id
+        known = settle(ports, lambda: _record(ports, row, owner, lambda mine: drafted(mine, ports.now(), draft)))
+        if not known:
+            drafts.orphaned(channel, draft)
         ports.log.info("drafted", drafted=1, channel=row.channel)
     elif isinstance(answer, Declined):
         _record_declined(ports, row, owner, answer)
@@ -213,10 +215,12 @@ def _mine(ports: Ports, row: Reminder, owner: str) -> tuple[Reminder, Item] | No
     return (now, item) if item and now and now.state == "sending" and now.owner == owner else None
 
 
-def _record(ports: Ports, row: Reminder, owner: str, after: Callable[[Reminder], Reminder]) -> None:
+def _record(ports: Ports, row: Reminder, owner: str, after: Callable[[Reminder], Reminder]) -> bool:
+    """Write what the provider answered; False where the claim does not stand any more."""
     mine = _mine(ports, row, owner)
     if mine is not None:
         ports.store.commit([rows.put(ports, after(mine[0]), mine[1])])
+    return mine is not None
 
 
 def _record_declined(ports: Ports, row: Reminder, owner: str, answer: Declined) -> None:
