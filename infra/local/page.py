@@ -125,6 +125,7 @@ def _page_rows(summary: Summary, locale: str) -> dict[str, Any]:
             "tone": row.temperature if row.temperature in _TONES else "",
             "intent": str(row.intent),
             "why": words.why(row.because, locale),
+            "held": word(f"obstacle_{row.obstacle}", locale),
             "reach": word(row.unreachable or "yes", locale),
             "reachable": not row.unreachable,
         }

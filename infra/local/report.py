@@ -20,6 +20,7 @@ from rich.text import Text
 
 from aftershow.model.instants import parse_instant
 from infra.local import coverage_words, label_words, words
+from infra.local.engagements_told import engagements_grid
 from infra.local.labels_report import labels_grid
 from infra.local.summary import Count, ReminderRow, Story, Summary
 from infra.local.words import moment, money, phrase, share, word
@@ -59,6 +60,8 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
         console.print(section(word("identity", locale), identity))
     console.print(section(word("can_be_written", locale), _reach(story, told, locale)))
     console.print(section(label_words.word("labels", locale), labels_grid(told, story.zone, story.now, locale)))
+    if told["engagements"]:
+        console.print(section(word("in_shows", locale), engagements_grid(told["engagements"], locale)))
     heading = f"{word('story', locale)} ({word('times_in', locale)} {story.zone})"
     console.print(section(heading, _told(story, locale, most=MAX_EXPLAINED)))
     alone = Table.grid(padding=(0, 2))
@@ -180,13 +183,14 @@ def bars(counts: Sequence[Count], whole: int, locale: str) -> RenderableType:
 def _left(summary: Summary, locale: str) -> RenderableType:
     """Who did not order, the likeliest first."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
-    for code in ("viewer", "intent", "why", "reach"):
+    for code in ("viewer", "intent", "why", "held_back_by", "reach"):
         table.add_column(word(code, locale), overflow="fold", no_wrap=code in ("viewer", "intent", "reach"))
     for one in summary.non_orderers[:TERMINAL_ROWS]:
         intent = Text(f"{word(one.temperature, locale)} {one.intent}", TONES.get(one.temperature, ""))
         reach = Text(plain(word(one.unreachable or "yes", locale)), "dim" if one.unreachable else "green")
         because = words.why(one.because[:REASONS_OF_ONE], locale)
-        table.add_row(Text(plain(one.viewer)), intent, Text(plain(because)), reach)
+        held = Text(word(f"obstacle_{one.obstacle}", locale), "dim" if one.obstacle == "unknown" else "")
+        table.add_row(Text(plain(one.viewer)), intent, Text(plain(because)), held, reach)
     return table
 
 

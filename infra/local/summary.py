@@ -41,13 +41,15 @@ class Events:
 class NonOrderer:
     """A viewer of a show without an order: how likely one was (`intent`, 0 to 100), and why.
 
-    `unreachable` is the code of what keeps every channel from reaching them; empty where one does.
+    `obstacle` is what held them back; `unreachable` the code of what keeps every channel from reaching them, empty
+    where one does.
     """
 
     viewer: str
     temperature: str
     intent: int
     because: tuple[Because, ...] = ()
+    obstacle: str = "unknown"
     unreachable: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,15 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.ids import kind_of
 from aftershow.model.instants import at_zone, iso
 from aftershow.model.reminders import Reminder
+from aftershow.model.viewers import RecentOrder
 from aftershow.rules.attribution import attributed_show
 from aftershow.rules.choosing import address_of, reaches
 from aftershow.rules.coverage import SCORES, Trust, trust
 from aftershow.rules.merging import lead
-from aftershow.rules.planning import EXPIRED, LeftAlone, plan
+from aftershow.rules.obstacle import UNKNOWN, held_back
+from aftershow.rules.planning import EXPIRED, LeftAlone, plan, zone_of
 from infra.local.books import entry_json, ledger, points_json
+from infra.local.engagements_told import engagement_json, orders_in
 from infra.local.labels_told import labels_json, peak_json
 from infra.local.reachability import Reach, reachability
 from infra.local.records import Human, Records
@@ -221,6 +224,7 @@ def _non_orderers(records: Records, left: Iterable[Watcher]) -> Iterator[NonOrde
             temperature=scored.temperature,
             intent=scored.intent,
             because=because(records, one.engagement),
+            obstacle=(held_back(one.engagement) or UNKNOWN).obstacle,
             unreachable=_reachable(records, one),
         )
 
@@ -292,7 +296,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         else [],
         "not_joined": records.namesakes(human),
         "called": labels_json(records, human),
-        "engagements": [_engagement(records, one) for one in engagements.values()],
+        "engagements": _engagements(records, human, engagements),
         "orders": [
             {**one.model_dump(exclude_defaults=True), "at": iso(one.at) if one.at is not None else None}
             for one in records.orders_of(human)
@@ -347,17 +351,18 @@ def _consent(human: Human) -> list[dict[str, object]]:
     ]
 
 
-def _engagement(records: Records, engagement: Engagement) -> dict[str, object]:
+def _engagements(records: Records, human: Human, engagements: Mapping[str, Engagement]) -> list[dict[str, object]]:
+    newest = max(engagements.values(), key=lambda one: one.last_at, default=None)
+    zone = zone_of(human.head, newest, records.settings) if human.head else records.settings.shop_zone
+    return [_engagement(records, one, orders_in(human, engagements, one.show), zone) for one in engagements.values()]
+
+
+def _engagement(
+    records: Records, engagement: Engagement, orders: Sequence[RecentOrder], zone: str
+) -> dict[str, object]:
     scored = records.score(engagement)
     return {
-        "about": engagement.about,
-        "from": iso(engagement.first_at),
-        "to": iso(engagement.last_at),
-        "watch_seconds": engagement.watch_seconds,
-        "counts": {kind.name.lower(): number for kind, number in sorted(engagement.counts().items())},
-        "estimated": engagement.estimated,
-        "cart": {product: line.quantity for product, line in engagement.cart_lines().items()},
-        "source": engagement.source.value if engagement.source else None,
+        **engagement_json(engagement, orders, zone),
         "intent": scored.intent,
         "temperature": scored.temperature,
         "reasons": [reason.model_dump() for reason in scored.reasons],

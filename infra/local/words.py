@@ -12,6 +12,7 @@ from decimal import Decimal
 from aftershow.model.instants import at_zone
 from aftershow.model.money import display
 from aftershow.rules.wording import CHINESE
+from infra.local import engagement_words
 from infra.local.summary import Because, ReminderRow, StoryLine, Summary
 
 LOCALES = ("en", "zh-CN")
@@ -289,7 +290,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 # Why a ledger entry was posted; "order completed" and the like have words of their own above.
-WORDS = {reason.replace(" ", "_"): (reason, chinese) for reason, chinese in CHINESE.items()} | dict(WORDS)
+WORDS = (
+    {reason.replace(" ", "_"): (reason, chinese) for reason, chinese in CHINESE.items()}
+    | dict(engagement_words.WORDS)
+    | dict(WORDS)
+)
 
 
 def check(locale: str) -> None:

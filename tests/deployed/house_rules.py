@@ -69,7 +69,6 @@ PUBLIC_ROUTES = {
     "POST /u/{token}": "one click unsubscribes (RFC 8058), without signing in: the token is signed",
 }
 OUTPUTS = {
-    "AlarmsQueueUrl",
     "ApiUrl",
     "ArchiveBucketName",
     "BusName",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from aftershow.model.engagements import Engagement, Kind
+from aftershow.model.instants import MINUTE
 from aftershow.model.lexicons import Lexicon, NamedWords
+from aftershow.model.tasks import Task
 from aftershow.ports import keys
 from aftershow.ports.store import Put
+from aftershow.services import tasks
 from infra.local.host import LocalHost
 from tests.functional.bad_input import batch_of, engagement, event, post, shop, written
 
@@ -31,9 +32,9 @@ def says(host: LocalHost, text: object, number: int = 1, user: str = "lan") -> E
     return found
 
 
-def alarms(host: LocalHost) -> list[dict[str, Any]]:
-    bodies = [json.loads(one.body) for one in host.queues.waiting("AlarmsQueue")]
-    return [one["detail"] for one in bodies]
+def alarms(host: LocalHost) -> list[Task]:
+    """Tasks of staff that alarm words opened, as they are due."""
+    return [one for one in tasks.listed(host.store, is_open=True) if one.kind == "complaint"]
 
 
 def test_interests_are_there_after_the_event_that_says_them(host: LocalHost) -> None:
@@ -45,12 +46,14 @@ def test_alarm_words_are_told_once_and_at_once_without_what_was_said(host: Local
     seen = says(host, "你们卖的是假货！我的手机 13812345678")
     assert list(seen.alarms) == ["counterfeit"]
     (told,) = alarms(host)
-    assert (told["viewer"], told["about"], told["alarms"]) == (seen.viewer, seen.about, ["counterfeit"])
+    assert (told.viewer, told.about) == (seen.viewer, f"{seen.about} (counterfeit)")
+    assert told.due_at - told.opened_at == 30 * MINUTE
+    assert not told.text
     says(host, "你们卖的是假货！我的手机 13812345678")
     says(host, "假货假货", 2)
     assert len(alarms(host)) == 1
     says(host, "这是诈骗", 3)
-    assert [one["alarms"] for one in alarms(host)] == [["counterfeit"], ["fraud"]]
+    assert {one.about for one in alarms(host)} == {f"{seen.about} (counterfeit)", f"{seen.about} (fraud)"}
 
 
 def test_the_words_are_kept_nowhere_but_in_the_archive_of_raw_events(host: LocalHost) -> None:

@@ -32,6 +32,7 @@ from aftershow.model.templates import (
     WecomPart,
 )
 from aftershow.model.viewers import Head
+from aftershow.rules.obstacle import UNKNOWN, held_back
 from aftershow.rules.subscribe_fields import fitted
 
 MAX_LOOPS = 1_000
@@ -93,6 +94,8 @@ def variables(
             "host": (show.text("host") or "") if show else "",
         },
         "cart": cart,
+        # A code of rules.obstacle: a template may answer it, or say nothing of it.
+        "obstacle": ((held_back(engagement) if engagement else None) or UNKNOWN).obstacle,
         "link": links.button,
         "unsubscribe": links.unsubscribe,
         "step": {"id": reminder.step, "number": reminder.occurrence + 1},

@@ -15,6 +15,7 @@ from aftershow.rules.attribution import attributed_show
 from aftershow.rules.choosing import Standing
 from aftershow.rules.intent import Trained, score, why
 from aftershow.rules.launching import Launched
+from aftershow.rules.obstacle import HeldBack, held_back
 
 EXPIRED = "expired"
 
@@ -27,6 +28,13 @@ class Person:
     head: Head
     engagements: Mapping[str, Engagement]
     reminders: Sequence[Reminder]
+
+    def held_back(self, about: str) -> HeldBack | None:
+        """What held the person back in one of their engagements; None where they ordered."""
+        show = self.engagements[about].show
+        every = self.engagements.values()
+        orders = [order for order in self.head.recent_orders if show and attributed_show(order, every) == show]
+        return held_back(self.engagements[about], orders)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aftershow.model.events import AlarmRaised
 from aftershow.model.ids import digest
 from aftershow.model.reminders import Reminder, Step
 from aftershow.model.tasks import COMPLAINT_DUE, DUE, FOLLOW_UP_AFTER, MAX_TEXT_CHARACTERS, Task
@@ -12,6 +13,7 @@ from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Put, Range, Store
 from aftershow.rules.preferences import HELD_UNTIL, choose, preferences
 from aftershow.services import people
+from aftershow.services.messages import settle
 
 # A page of the list; a minute's look at what is overdue ends there.
 PAGE = 100
@@ -32,6 +34,26 @@ def complaint_of(ports: Ports, row: Reminder, at: int) -> list[Put]:
         id=digest("complaint", row.id), kind="complaint", viewer=row.viewer, channel=row.channel, about=row.id,
         opened_at=at, due_at=at + COMPLAINT_DUE[1],
     ))  # fmt: skip
+
+
+def raised(ports: Ports, event: AlarmRaised) -> None:
+    """Alarm words in a comment: somebody writes to the viewer one to one within half an hour; one task for each kind of
+    words that a viewer said in a show."""
+    now = ports.now()
+
+    def attempt() -> None:
+        puts = [
+            put
+            for name in event.alarms
+            for put in opened(ports, Task(
+                id=digest("alarm", event.viewer, event.about, name), kind="complaint", viewer=event.viewer,
+                about=f"{event.about} ({name})", opened_at=now, due_at=now + COMPLAINT_DUE[1],
+            ))
+        ]  # fmt: skip
+        if puts:
+            ports.store.commit(puts)
+
+    settle(ports, attempt)
 
 
 def _put(task: Task, before: Item | None) -> Put:

@@ -1,4 +1,4 @@
-"""track_outcome's queue: what providers report, replies, and orders, which a message may have won back."""
+"""track_outcome's queue: what providers report, replies, alarm words, and orders, which a message may have won back."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 
 import msgspec
 
-from aftershow.model.events import OrderChanged, read_event
+from aftershow.model.events import AlarmRaised, OrderChanged, read_event
 from aftershow.model.orders import Order
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Key, Put
 from aftershow.rules import feedback, receipts
-from aftershow.services import people, rows
+from aftershow.services import people, rows, tasks
 from aftershow.services.hearing import hear
 from aftershow.services.messages import Received, settle
 from aftershow.services.replying import take_reply
@@ -34,7 +34,9 @@ def track(message: Received, ports: Ports) -> None:
             hear(ports, receipt)
         return
     event = read_event(json.dumps(body["detail"]))
-    if isinstance(event, OrderChanged) and event.key.startswith("order#"):
+    if isinstance(event, AlarmRaised):
+        tasks.raised(ports, event)
+    elif isinstance(event, OrderChanged) and event.key.startswith("order#"):
         settle(ports, lambda: _attribute(ports, Key("orders", event.key)))
 
 
