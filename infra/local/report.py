@@ -186,10 +186,10 @@ def _left(summary: Summary, locale: str) -> RenderableType:
     for code in ("viewer", "intent", "why", "held_back_by", "reach"):
         table.add_column(word(code, locale), overflow="fold", no_wrap=code in ("viewer", "intent", "reach"))
     for one in summary.non_orderers[:TERMINAL_ROWS]:
-        intent = Text(f"{word(one.temperature, locale)} {one.intent}", TONES.get(one.temperature, ""))
+        intent = Text(plain(f"{word(one.temperature, locale)} {one.intent}"), TONES.get(one.temperature, ""))
         reach = Text(plain(word(one.unreachable or "yes", locale)), "dim" if one.unreachable else "green")
         because = words.why(one.because[:REASONS_OF_ONE], locale)
-        held = Text(word(f"obstacle_{one.obstacle}", locale), "dim" if one.obstacle == "unknown" else "")
+        held = Text(plain(word(f"obstacle_{one.obstacle}", locale)), "dim" if one.obstacle == "unknown" else "")
         table.add_row(Text(plain(one.viewer)), intent, Text(plain(because)), held, reach)
     return table
 
