@@ -15,7 +15,17 @@ from typing import NoReturn, TypeVar
 
 from aftershow.ports.archive import Archive, NotKept
 from aftershow.ports.bus import Bus, BusEvent
-from aftershow.ports.channels import Accepted, Ambiguous, Answer, Channel, Declined, Drafting, Outgoing, Waiting
+from aftershow.ports.channels import (
+    Accepted,
+    Ambiguous,
+    Answer,
+    Channel,
+    Declined,
+    Drafting,
+    Outgoing,
+    Repeating,
+    Waiting,
+)
 from aftershow.ports.queues import Backlog, Message, NotHandedOver, Queues
 from aftershow.ports.store import (
     Backend,
@@ -228,6 +238,13 @@ class LineDrafting(LineChannel):
 
 
 @dataclass(frozen=True, slots=True)
+class LineRepeating(LineChannel):
+    """A channel that gives its provider an idempotency key, over a line."""
+
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class LineChannels(Mapping[str, Channel]):
     """The channels by name, over a line."""
 
@@ -239,6 +256,8 @@ class LineChannels(Mapping[str, Channel]):
         inner = self.inner[name]
         if isinstance(inner, Drafting):
             return LineDrafting(self.line, name, inner, inner)
+        if isinstance(inner, Repeating):
+            return LineRepeating(self.line, name, inner, inner.max_attempts)
         return LineChannel(self.line, name, inner)
 
     def __iter__(self) -> Iterator[str]:

@@ -13,7 +13,14 @@ from aftershow.model.messages import Email
 from aftershow.ports.channels import Accepted, Answer, Declined, Outgoing
 
 CARD = RateCard(
-    channel="file", provider="file", per_second=14, currency="USD", micros=0, as_of="2026-11", source="a disk"
+    channel="file",
+    provider="file",
+    per_second=14,
+    by_account=True,
+    currency="USD",
+    micros=0,
+    as_of="2026-11",
+    source="a disk",
 )
 
 

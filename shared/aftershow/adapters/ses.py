@@ -13,7 +13,7 @@ from aftershow.model.messages import Email
 from aftershow.ports.channels import Answer, Declined, Outgoing, Verdict
 
 CARD = RateCard(
-    channel="email", provider="ses", per_second=14, currency="USD", micros=100, as_of="2026-11",
+    channel="email", provider="ses", per_second=14, by_account=True, currency="USD", micros=100, as_of="2026-11",
     source="Amazon SES pricing: 0.10 USD per 1,000 e-mails; 14 a second is the usual first production quota",
 )  # fmt: skip
 

@@ -26,7 +26,7 @@ from aftershow.model.messages import Email
 from aftershow.ports.channels import Accepted, Ambiguous, Answer, Declined, Outgoing, Verdict
 
 CARD = RateCard(
-    channel="email", provider="smtp", per_second=14, currency="USD", micros=0, as_of="2026-11",
+    channel="email", provider="smtp", per_second=14, by_account=True, currency="USD", micros=0, as_of="2026-11",
     source="no list price: what a server takes, and how fast, its owner says",
 )  # fmt: skip
 

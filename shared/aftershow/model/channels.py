@@ -39,6 +39,8 @@ class RateCard(Record):
     provider: str
     # What it lets through a second unless the account says otherwise: the throttle.
     per_second: float = Field(gt=0)
+    # Whether every account has a rate of its own, which the shop says: SendRatePerSecond.
+    by_account: bool = False
     # Millionths of the currency's unit: 0.0001 USD an e-mail are 100.
     currency: str
     micros: int = Field(ge=0)

@@ -100,10 +100,6 @@ class Settings(BaseModel):
     reservation_minutes: int = Field(default=15, ge=1, le=1440)
     events_per_second: int = Field(default=1000, ge=1)
 
-    def rate_of(self, channel: str) -> float:
-        """Messages a second that each of the channel's send queues may pass on."""
-        return self.send_rates.get(channel, self.send_rate_per_second)
-
     def provider_of(self, channel: str) -> str:
         """The provider that serves a channel; empty where there is none."""
         return self.providers.get(channel) or USUAL.get(channel, "")

@@ -61,7 +61,8 @@ class Claim:
 class Scene:
     """What the claim looks at. `address` is the head's address on the reminder's channel, `known_address` what is
     stored about it; `facts_until` until when orders are known to be folded; `answered` whether she answered an earlier
-    message of the series."""
+    message of the series; `max_attempts` how often the channel takes a message whose fate nobody knows, since it knows
+    a second copy by its key."""
 
     head: Head
     address: str | None
@@ -75,6 +76,7 @@ class Scene:
     answered: bool = False
     # Of a subscribe message: WeChat's id of its template.
     subscribe_template: str = ""
+    max_attempts: int = 1
 
 
 def is_stale(reminder: Reminder | None, due: int, now: int, channel: str | None = None) -> str | None:
@@ -89,19 +91,24 @@ def is_stale(reminder: Reminder | None, due: int, now: int, channel: str | None 
     return "not due" if reminder.due > now + SECOND else None
 
 
-def lapsed(reminder: Reminder, now: int) -> Reminder:
+def lapsed(reminder: Reminder, now: int, max_attempts: int = 1) -> Reminder:
     """A lease that ran out: the provider's word decides; without one nobody knows, and marketing is never sent
-    again."""
+    again, unless its provider knows a second copy."""
     if reminder.feedback.accepted_at is not None:
         return sent(reminder, reminder.feedback.accepted_at, reminder.provider_id or "")
+    if reminder.attempt < max_attempts and now <= reminder.deadline:
+        return unclear(reminder, now, "the lease ran out", 0)
     return reminder.ended(now, "unknown", "no_word_from_provider", "the lease ran out")
 
 
 def decide(reminder: Reminder, scene: Scene, owner: str, now: int) -> Write | Claim:
     """Decide on a row that is due."""
     if reminder.state == "sending":
-        return Write(lapsed(reminder, now))
+        return Write(lapsed(reminder, now, scene.max_attempts))
     over = ending(reminder, scene, now)
+    if over is not None and reminder.claimed_at is not None:
+        # Its last attempt may have arrived.
+        return Write(reminder.ended(now, "unknown", "no_word_from_provider", over[1]))
     if over is not None:
         return Write(_over(reminder, scene, *over, now))
     if reminder.message_class == "marketing" and now - scene.facts_until > MAX_FACTS_LAG:
@@ -275,16 +282,26 @@ def freed(head: Head, reminder: Reminder, reason: str) -> Head:
     return head if reason == subscriptions.NO_ACCEPT_LEFT else subscriptions.given_back(head, reminder.id)
 
 
-def declined(reminder: Reminder, now: int, reason: str, again_after_seconds: int | None) -> Reminder:
-    """The reminder after a definite refusal: later, or failed for good on this channel."""
+def declined(
+    reminder: Reminder, now: int, reason: str, again_after_seconds: int | None, *, own_pace: bool = False
+) -> Reminder:
+    """The reminder after a definite refusal: later, or failed for good on this channel. `own_pace`: the provider has a
+    schedule of its own, so the pause is not doubled."""
     back = reminder.model_copy(update={"address": None, "claimed_at": None})
     if again_after_seconds is None:
         return back.gives_up_channel().ended(now, "failed", reason)
     doubled = again_after_seconds * 2 ** min(reminder.attempt - 1, 12)
-    due = now + max(again_after_seconds, min(doubled, LONGEST_PAUSE_SECONDS)) * SECOND
+    pause = again_after_seconds if own_pace else max(again_after_seconds, min(doubled, LONGEST_PAUSE_SECONDS))
+    due = now + pause * SECOND
     if due > reminder.deadline:
         return back.gives_up_channel().ended(now, "failed", reason, "no time left before the deadline")
     return later(back, due, now, reason)
+
+
+def unclear(reminder: Reminder, now: int, detail: str, again_after_seconds: int) -> Reminder:
+    """The reminder after an attempt of which nobody knows whether it arrived, where another may follow. The claim goes
+    on counting for the caps."""
+    return later(reminder, now + again_after_seconds * SECOND, now, "unclear", detail)
 
 
 def sent(reminder: Reminder, now: int, provider_id: str) -> Reminder:

@@ -13,7 +13,9 @@ from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.queues import MAX_DELAY_SECONDS, Message
 from aftershow.ports.store import Conflict, Item, Put, Range
+from aftershow.rules import rates
 from aftershow.rules.admission import HORIZON, Cursors, DueRow, admit, capacity, still_good
+from aftershow.services import catalog
 from aftershow.services.shows import close_overdue, next_close
 
 # A page of the due index a shard and tick; evenly filled queues rarely need more.
@@ -57,7 +59,7 @@ def _fill(ports: Ports, name: str, queue: str, now: int) -> tuple[int, list[int]
     item = ports.store.get(keys.admission(name))
     waiting = ports.queues.backlog(queue).total
     cursors = still_good(Cursors.read(item.body) if item else Cursors(), waiting, now)
-    room = capacity(ports.settings.rate_of(name.partition("#")[0]), waiting)
+    room = capacity(rates.per_second(ports.settings, catalog.terms(ports), name.partition("#")[0]), waiting)
     rows = _due_rows(ports, name, cursors, limit=max(1, min(room, MAX_PAGE)))
     chosen, moved = admit(rows, cursors, room, now)
     messages = [_message(row, name, now) for row in chosen]

@@ -17,10 +17,10 @@ from aftershow.model.instants import SECOND
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Address, Head
 from aftershow.ports import keys
-from aftershow.ports.channels import Accepted, Declined, Drafted
+from aftershow.ports.channels import Accepted, Ambiguous, Declined, Drafted, Repeating
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Put
-from aftershow.rules import claims, content, responses, subscriptions
+from aftershow.rules import claims, content, rates, responses, subscriptions
 from aftershow.rules.choosing import address_of
 from aftershow.rules.drafts import drafted
 from aftershow.services import catalog, drafts, giving_back, health, people, rendering, rows
@@ -51,7 +51,8 @@ class Pace:
         ahead = (next_at - self._ports.now()) / SECOND
         if ahead > 0:
             self._ports.sleep(ahead)
-        slot_seconds = settings.send_workers / settings.rate_of(channel)
+        rate = rates.per_second(settings, catalog.terms(self._ports), channel)
+        slot_seconds = settings.send_workers / rate
         self._next_at[channel] = max(next_at, self._ports.now()) + int(slot_seconds * SECOND)
 
 
@@ -90,9 +91,10 @@ def _claim(ports: Ports, job: _Job, owner: str) -> rendering.Claimed | None:
         _write(ports, row.ended(ports.now(), "skipped", "erased"), item)
         return None
     head, head_item = found
-    held_back = health.held_back(ports, row.channel)
-    if held_back is not None and row.state == "pending":
-        _write(ports, claims.later(row, held_back, ports.now(), "channel_down"), item)
+    held = health.held_back(ports, row.channel)
+    if held is not None and row.state == "pending" and ports.now() <= row.deadline:
+        # After its deadline nothing is claimed, and the row ends.
+        _write(ports, claims.later(row, min(held.until, row.deadline + 1), ports.now(), held.code), item)
         return None
     return _decide(ports, row, item, head, head_item, owner)
 
@@ -120,6 +122,7 @@ def _scene(ports: Ports, row: Reminder, head: Head) -> tuple[claims.Scene, Item 
         settings=ports.settings,
         terms=catalog.terms(ports),
         subscribe_template=_subscribe_template(ports, row),
+        max_attempts=_max_attempts(ports, row),
     )
     return dataclasses.replace(scene, answered=_answered(ports, row, scene)), address_item
 
@@ -167,6 +170,11 @@ def _subscribe_template(ports: Ports, row: Reminder) -> str:
     return part.template_id if part else ""
 
 
+def _max_attempts(ports: Ports, row: Reminder) -> int:
+    channel = ports.channels.get(row.channel) if row.state == "sending" else None
+    return channel.max_attempts if isinstance(channel, Repeating) else 1
+
+
 def _facts_until(ports: Ports) -> int:
     text = catalog.body(ports, keys.facts_watermark())
     return Watermark.read(text).at if text else 0
@@ -202,10 +210,13 @@ def _deliver(ports: Ports, claimed: rendering.Claimed, owner: str) -> None:
             drafts.orphaned(channel, draft)
         ports.log.info("drafted", drafted=1, channel=row.channel)
     elif isinstance(answer, Declined):
+        if answer.closes_channel:
+            health.close(ports, row.channel, answer.reason)
         _record_declined(ports, row, owner, answer)
     else:
         # Nobody knows: the lease runs out, and the provider's own event decides until then.
         health.note_ambiguous(ports, row.channel)
+        settle(ports, lambda: _record_unclear(ports, row, owner, answer))
         ports.log.warning("no clear answer from the provider", channel=row.channel, reason=answer.reason)
 
 
@@ -223,6 +234,15 @@ def _record(ports: Ports, row: Reminder, owner: str, after: Callable[[Reminder],
     return mine is not None
 
 
+def _record_unclear(ports: Ports, row: Reminder, owner: str, answer: Ambiguous) -> None:
+    """Where the provider knows a second copy by its key, one may follow, before the deadline."""
+    pause = answer.again_after_seconds
+    mine = _mine(ports, row, owner) if pause is not None else None
+    if mine is not None and pause is not None and ports.now() + pause * SECOND <= row.deadline:
+        after = claims.unclear(mine[0], ports.now(), answer.reason, pause)
+        ports.store.commit([rows.put(ports, after, mine[1])])
+
+
 def _record_declined(ports: Ports, row: Reminder, owner: str, answer: Declined) -> None:
     """Release the claim and the caps: this message was definitely not sent."""
 
@@ -230,7 +250,8 @@ def _record_declined(ports: Ports, row: Reminder, owner: str, answer: Declined) 
         mine = _mine(ports, row, owner)
         if mine is None:
             return
-        after = claims.declined(mine[0], ports.now(), answer.reason, answer.again_after_seconds)
+        pause = answer.again_after_seconds
+        after = claims.declined(mine[0], ports.now(), answer.reason, pause, own_pace=answer.own_pace)
         ports.store.commit([rows.put(ports, after, mine[1]), *giving_back.puts(ports, row, answer)])
 
     settle(ports, attempt)
