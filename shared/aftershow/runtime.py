@@ -160,27 +160,25 @@ def _archive(session: Any, settings: Settings) -> Archive:
 def _channels(session: Any, config: Any, settings: Settings) -> Mapping[str, Channel]:
     """The channels in use. Only send_message knows both send queues and how links are signed: only it pays for their
     clients."""
-    channels: dict[str, Channel] = {}
     if not (settings.send_queues and settings.link_secret):
-        return channels
+        return {}
     from botocore.config import Config
 
-    from aftershow.adapters.providers import Outside, provider
+    from aftershow.adapters.providers import Channels, Outside
 
     once = config.merge(Config(retries={"total_max_attempts": 1}))
-    for name in settings.channels:
-        chosen = settings.provider_of(name)
-        found = provider(name, chosen)
-        if found is None:
-            continue
-        outside = Outside(
+
+    def outside(options: Mapping[str, str]) -> Outside:
+        return Outside(
             settings=settings,
-            options=settings.provider_options.get(chosen, {}),
+            options=options,
             client=lambda service: session.create_client(service, config=once),
             now=lambda: time.time_ns() // 1_000_000,
             new_id=lambda: uuid4().hex,
         )
-        channel = found.make(outside)
-        if channel is not None:
-            channels[name] = channel
+
+    channels = Channels(settings, outside)
+    if settings.channels:
+        # The preferred one while the function initialises, the others when somebody is written to there.
+        channels.get(settings.channels[0])
     return channels

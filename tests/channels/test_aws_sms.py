@@ -90,3 +90,8 @@ def test_nothing_was_sent_where_nobody_listens_or_nothing_can_be_sent(clients: C
     assert sent(clients, message=Outgoing("+86", Sms("茶" * 1601))) == (Declined("too_long"), [])
     # The SDK refuses an empty text by the service's own description.
     assert sent(clients, message=Outgoing("+8613812345678", Sms(""))) == (Declined("not_sendable"), [])
+
+
+def test_a_shop_says_who_sends() -> None:
+    with pytest.raises(ValueError, match="aws needs its options origination_identity"):
+        aws_sms.make(Outside(Settings(), {"max_price": "0.10"}, lambda _: None, lambda: 0, str))

@@ -41,7 +41,21 @@ _STREAMED = ("ViewersTable", "EngagementsTable", "RemindersTable", "OrdersTable"
 _LISTS_STREAMS = "it lists the streams of a table, so no single stream can be its resource"
 _ANY_ALARM = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"
 _ANY_IDENTITY = "whether the address or its domain is verified is the owner's choice; the condition names the sender"
+_ANY_SENDER = "which pool, number or sender sends texts stands in the channels' secret"
+_SMS = "arn:${AWS::Partition}:sms-voice:${AWS::Region}:${AWS::AccountId}"
+_ANY_APPLICATION = "which platform applications there are stands in the channels' secret, and SNS names endpoints"
+_SNS = "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}"
 WILDCARDS = {
+    **{
+        ("SendMessageRole", "sms-voice:SendTextMessage", f"{_SMS}:{kind}/*"): _ANY_SENDER
+        for kind in ("pool", "phone-number", "sender-id")
+    },
+    ("SendMessageRole", "sns:Publish", "*"): "a telephone number is no resource",
+    **{
+        ("SendMessageRole", action, f"{_SNS}:{kind}/*"): _ANY_APPLICATION
+        for action in ("sns:CreatePlatformEndpoint", "sns:Publish")
+        for kind in ("app", "endpoint")
+    },
     ("SendMessageRole", "ses:SendEmail", _SES_IDENTITY): _ANY_IDENTITY,
     ("SendMessageRole", "ses:SendRawEmail", _SES_IDENTITY): _ANY_IDENTITY,
     ("ScoreUserRole", "s3:PutObject", "${ArchiveBucket.Arn}/events/*"): "objects are named by what is in them",

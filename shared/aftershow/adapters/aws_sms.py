@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aftershow.adapters.calling import MENDED_SECONDS
+from aftershow.adapters.calling import MENDED_SECONDS, needed
 from aftershow.adapters.providers import Outside
 from aftershow.adapters.refusals import attempted, taken
 from aftershow.model.channels import RateCard
@@ -23,7 +23,7 @@ CARD = RateCard(
 )  # fmt: skip
 
 MAX_CHARACTERS = 1600
-# "OptionalKey: value" of at most five, which events repeat.
+# Of at most five, which events repeat.
 _TAGS = ("viewer", "reminder", "attempt")
 
 # Codes and reasons of SendTextMessage (API reference, and the enumerations of the service's own model).
@@ -75,7 +75,8 @@ class AwsSms:
 
 
 def make(outside: Outside) -> AwsSms:
-    """The channel."""
+    """The channel. Raises ValueError where nobody said who sends: the function may send as what is named only."""
+    needed("aws", outside.options, "origination_identity")
     names = {
         "origination_identity": "OriginationIdentity",
         "configuration_set": "ConfigurationSetName",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
 from aftershow.model.channels import RateCard
 from aftershow.model.settings import Settings
-from aftershow.ports.channels import Channel
+from aftershow.ports.channels import Answer, Channel, Declined, Outgoing
+
+# What somebody must mend is asked hourly, until the reminder's deadline.
+_MENDED_SECONDS = 3600
 
 # (channel, provider) to the module in this package.
 PROVIDERS: dict[tuple[str, str], str] = {
@@ -54,6 +57,51 @@ def provider(channel: str, name: str) -> Provider | None:
     module = PROVIDERS.get((channel, name))
     found: Any = import_module(f"aftershow.adapters.{module}") if module else None
     return found  # type: ignore[no-any-return]
+
+
+class Channels(Mapping[str, Channel]):
+    """The channels in use, each made when it is first asked for: most invocations send on one. A channel whose options
+    can't be used declines every message until somebody mends them."""
+
+    def __init__(self, settings: Settings, outside: Callable[[Mapping[str, str]], Outside]) -> None:
+        self._settings, self._outside = settings, outside
+        self._made: dict[str, Channel | None] = {}
+
+    def __getitem__(self, name: str) -> Channel:
+        """The channel. Raises KeyError where the shop has none of that name."""
+        if name not in self._settings.channels:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        made = self._made[name]
+        if made is None:
+            raise KeyError(name)
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._settings.channels)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._settings.channels)
+
+    def _make(self, name: str) -> Channel | None:
+        chosen = self._settings.provider_of(name)
+        found = provider(name, chosen)
+        try:
+            return found.make(self._outside(self._settings.provider_options.get(chosen, {}))) if found else None
+        except ValueError as error:
+            return _Unusable(str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unusable:
+    why: str
+
+    def send(self, message: Outgoing) -> Answer:  # noqa: ARG002 (no message is sent)
+        """What is wrong with the options: their names, never a value."""
+        return Declined(f"bad_options: {self.why}", again_after_seconds=_MENDED_SECONDS)
 
 
 def cards() -> list[RateCard]:
