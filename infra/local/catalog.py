@@ -27,6 +27,7 @@ from aftershow.ports.store import Key, Put, Store
 from aftershow.services.catalog import MAX_AGE
 from aftershow.services.ingesting import write_key_hash
 from aftershow.services.launching import Signature, approve
+from infra.local import pictures
 from infra.local.calling_codes import calling_codes
 from infra.local.lexicons import with_traditional
 
@@ -59,7 +60,12 @@ def comment_lexicon(path: Path = INFRA / "lexicons" / "comments.yaml") -> Lexico
 
 def _read(path: Path, kind: type[T]) -> T:
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if kind is Template and isinstance(said, dict):
+            said = pictures.with_files(said, path.parent / "pictures")
+        return kind.model_validate(said)
+    except pictures.BadPicture as error:
+        raise CatalogError(f"{path.name}: {error}") from error
     except yaml.YAMLError as error:
         raise CatalogError(f"{path.name}: not YAML: {error}") from error
     except ValidationError as error:

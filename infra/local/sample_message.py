@@ -17,7 +17,7 @@ from aftershow.model.shows import Show
 from aftershow.model.templates import Template
 from aftershow.model.viewers import Head
 from aftershow.ports.channels import Accepted, Answer, Channel, Outgoing
-from aftershow.rules import content
+from aftershow.rules import content, pictures
 
 _NAME = "test"
 _MARKS = {"zh": "【测试】"}
@@ -34,7 +34,7 @@ def sample(playbook: Playbook, template: Template, settings: Settings, show: Sho
     engagement = Engagement(viewer=_NAME, about=_NAME, first_at=0, last_at=0, cart={_NAME: line})
     links = content.Links(button=settings.base_url, unsubscribe=settings.base_url)
     values = content.variables(row, Head(viewer=_NAME), show, engagement, settings, links)
-    rendered = content.render(template, "email", settings.shop_locale, values)
+    rendered = pictures.attached(content.render(template, "email", settings.shop_locale, values), template)
     if not isinstance(rendered, Email):
         raise content.NotRendered(f"template {template.name} is no e-mail")
     mark = _MARKS.get(settings.shop_locale.partition("-")[0], "[Test] ")

@@ -5,14 +5,17 @@ A template has parts for the channels that it can go to; a channel without a par
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, WithJsonSchema, model_validator
 
 from aftershow.model.base import Record
 
 # Providers number their templates themselves: provider name to the id that it gave.
 ProviderIds = dict[str, str]
+
+_SHOWN = re.compile(r"\bcid:([\w.-]+)")
 
 
 class EmailPart(Record):
@@ -87,12 +90,37 @@ class Texts(Record):
         return self
 
 
+class PictureFile(Record):
+    """A picture that travels with e-mails; in a template's file it is the name of one in the folder `pictures`."""
+
+    media_type: Literal["image/png", "image/jpeg", "image/gif"]
+    base64: str
+
+
+PictureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+_FILE_NAME = WithJsonSchema({"type": "string", "description": "A file in the folder pictures: png, jpeg or gif."})
+
+
 class Template(Record):
-    """A template: locale to texts. `link` names where its button leads."""
+    """A template: locale to texts. `link` names where its button leads; `pictures` are shown in an e-mail's page as
+    `cid:` and their name. Others are linked by https, which costs nobody's mailbox anything."""
 
     name: str
     link: Literal["replay", "shop"] = "shop"
     texts: dict[str, Texts] = Field(min_length=1)
+    pictures: dict[PictureName, Annotated[PictureFile, _FILE_NAME]] = {}
+
+    def shown(self, page: str) -> list[str]:
+        """The names of pictures that a page shows as `cid:`."""
+        return sorted(set(_SHOWN.findall(page)))
+
+    @model_validator(mode="after")
+    def _pictures_are_there(self) -> Template:
+        for locale, texts in self.texts.items():
+            missing = set(self.shown(texts.email.html if texts.email else "")) - self.pictures.keys()
+            if missing:
+                raise ValueError(f"the e-mail in {locale} shows {', '.join(sorted(missing))}, which is not in pictures")
+        return self
 
     def has(self, channel: str) -> bool:
         """Whether any locale has texts for the channel. What goes to a file is what would go anywhere."""

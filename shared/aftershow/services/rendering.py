@@ -12,7 +12,7 @@ from aftershow.model.viewers import Head
 from aftershow.ports import keys
 from aftershow.ports.channels import STAFF_TAG, Outgoing
 from aftershow.ports.ports import Ports
-from aftershow.rules import content, links
+from aftershow.rules import content, links, pictures
 from aftershow.rules.choosing import address_of
 from aftershow.services import catalog, people
 
@@ -46,7 +46,7 @@ def rendered(ports: Ports, row: Reminder, head: Head | None = None) -> Claimed:
     )
     engagement = _engagement(ports, head, row.about)
     values = content.variables(row, head, show, engagement, settings, addresses, _products(ports, engagement))
-    rendered = content.render(template, row.channel, row.locale, values)
+    rendered = pictures.attached(content.render(template, row.channel, row.locale, values), template)
     headers = {"List-Unsubscribe": f"<{addresses.unsubscribe}>", "List-Unsubscribe-Post": UNSUBSCRIBE_POST}
     return Claimed(
         row,
