@@ -21,7 +21,8 @@ from aftershow.model.launches import WHOLE
 from aftershow.model.lexicons import Lexicon
 from aftershow.model.playbooks import Playbook
 from aftershow.model.rule_packs import Rulebook, RulePack
-from aftershow.model.templates import Template
+from aftershow.model.templates import Snippets, Template
+from aftershow.model.tiers import Tiers
 from aftershow.ports import keys
 from aftershow.ports.store import Key, Put, Store
 from aftershow.services.catalog import MAX_AGE
@@ -58,19 +59,41 @@ def comment_lexicon(path: Path = INFRA / "lexicons" / "comments.yaml") -> Lexico
     return with_traditional(_read(path, Lexicon))
 
 
+def snippets(folder: Path = INFRA / "templates" / "snippets") -> Snippets:
+    """What the templates share: a .liquid file a snippet, and the words of each locale. Raises CatalogError."""
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.liquid"))}
+    words = folder / "words.yaml"
+    return _valid(words.name, Snippets, {"sources": sources, "words": _yaml(words) if words.exists() else {}})
+
+
+def tiers(path: Path = INFRA / "tiers.yaml") -> Tiers:
+    """The tiers that messages speak of. Raises CatalogError."""
+    return _read(path, Tiers)
+
+
 def _read(path: Path, kind: type[T]) -> T:
-    try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if kind is Template and isinstance(said, dict):
+    said = _yaml(path)
+    if kind is Template and isinstance(said, dict):
+        try:
             said = pictures.with_files(said, path.parent / "pictures")
-        return kind.model_validate(said)
-    except pictures.BadPicture as error:
-        raise CatalogError(f"{path.name}: {error}") from error
+        except pictures.BadPicture as error:
+            raise CatalogError(f"{path.name}: {error}") from error
+    return _valid(path.name, kind, said)
+
+
+def _yaml(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise CatalogError(f"{path.name}: not YAML: {error}") from error
+
+
+def _valid(name: str, kind: type[T], value: object) -> T:
+    try:
+        return kind.model_validate(value)
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()]
-        raise CatalogError(f"{path.name}: " + "; ".join(lines)) from error
+        raise CatalogError(f"{name}: " + "; ".join(lines)) from error
 
 
 @lru_cache(maxsize=4)
@@ -98,17 +121,18 @@ def check() -> list[Playbook]:
 
 def current() -> list[Playbook]:
     """The playbooks as a push would write them: with the hash of their texts. Raises CatalogError."""
-    texts = {template.name: template.body() for template in templates()}
-    return [_with_texts(playbook, texts) for playbook in check()]
+    texts, shared = {template.name: template.body() for template in templates()}, snippets().body()
+    return [_with_texts(playbook, texts, shared) for playbook in check()]
 
 
-def _with_texts(playbook: Playbook, texts: Mapping[str, str]) -> Playbook:
+def _with_texts(playbook: Playbook, texts: Mapping[str, str], shared: str) -> Playbook:
+    """What everybody shares stands in every message: whoever changes the footer asks for every approval anew."""
     named = sorted({step.template for step in playbook.steps})
-    return playbook.model_copy(update={"texts": body_hash("texts", *(texts[name] for name in named))})
+    return playbook.model_copy(update={"texts": body_hash("texts", shared, *(texts[name] for name in named))})
 
 
 def push(store: Store, wait: Callable[[float], None] = time.sleep) -> list[str]:
-    """Put playbooks, templates, rule packs and the lexicon of comments into a store, over what is there; returns the
+    """Put playbooks, templates with what they share, rule packs, lexicons and tiers into a store; returns the
     names of what changed.
 
     Approvals and stops are not touched, but a playbook with another content is not the one that was approved.
@@ -121,10 +145,13 @@ def push(store: Store, wait: Callable[[float], None] = time.sleep) -> list[str]:
     changed = ["rule packs"] if _put(store, keys.rulebook(), rules.body()) else []
     changed += ["lexicon of comments"] if _put(store, keys.comment_lexicon(), words.body()) else []
     changed += [one.id for one in wanted if _put(store, keys.playbook(one.id), one.body())]
-    texts = {template.name: template.body() for template in templates()}
-    if any(_differs(store, keys.template(name), body) for name, body in texts.items()):
+    # Snippets first: a template must not meet a catalog without the snippet that it renders.
+    texts = {"snippets": (keys.snippets(), snippets().body())}
+    texts |= {f"template {one.name}": (keys.template(one.name), one.body()) for one in templates()}
+    if any(_differs(store, key, body) for key, body in texts.values()):
         wait(MAX_AGE / SECOND)
-    return changed + [f"template {name}" for name, body in texts.items() if _put(store, keys.template(name), body)]
+    texts["tiers"] = (keys.tiers(), tiers().body())
+    return changed + [name for name, (key, body) in texts.items() if _put(store, key, body)]
 
 
 def _differs(store: Store, key: Key, body: str) -> bool:

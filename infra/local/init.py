@@ -18,6 +18,7 @@ from aftershow.ports.channels import Channel
 from aftershow.rules.content import NotRendered
 from aftershow.rules.launching import Launched
 from aftershow.services import launching
+from aftershow.services.catalog import snippets
 from aftershow.services.launching import Signature
 from infra.local import answers, catalog, proving, runs, sample_message, stack
 from infra.local.command import (
@@ -193,7 +194,8 @@ def _test(
         return f"not sent: there is no playbook {playbook}"
     show = next(iter(shop.ended_shows()), None)
     try:
-        message = sample_message.sample(found, Template.read(item.body), shop.settings, show, address)
+        shared = snippets(shop.ports)
+        message = sample_message.sample(found, Template.read(item.body), shared, shop.settings, show, address)
     except NotRendered as error:
         return f"not sent: {error}"
     return sample_message.send(message, channel, data.with_name(f"{data.stem}-messages"), letterhead)

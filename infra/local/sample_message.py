@@ -14,16 +14,18 @@ from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
-from aftershow.model.templates import Template
+from aftershow.model.templates import Snippets, Template
 from aftershow.model.viewers import Head
 from aftershow.ports.channels import Accepted, Answer, Channel, Outgoing
-from aftershow.rules import content, pictures
+from aftershow.rules import content, pictures, snippets
 
 _NAME = "test"
 _MARKS = {"zh": "【测试】"}
 
 
-def sample(playbook: Playbook, template: Template, settings: Settings, show: Show | None, to: str) -> Outgoing:
+def sample(
+    playbook: Playbook, template: Template, shared: Snippets, settings: Settings, show: Show | None, to: str
+) -> Outgoing:
     """The message, marked as a test; its links lead to the shop's address, and end nothing. Raises NotRendered."""
     row = Reminder(
         id=_NAME, viewer=_NAME, playbook=playbook.id, playbook_version=playbook.version, step=playbook.steps[0].id,
@@ -33,8 +35,10 @@ def sample(playbook: Playbook, template: Template, settings: Settings, show: Sho
     line = CartLine(quantity=1, at=0, id=_NAME, name="Sample product · 示例商品")
     engagement = Engagement(viewer=_NAME, about=_NAME, first_at=0, last_at=0, cart={_NAME: line})
     links = content.Links(button=settings.base_url, unsubscribe=settings.base_url)
-    values = content.variables(row, Head(viewer=_NAME), show, engagement, settings, links)
-    rendered = pictures.attached(content.render(template, "email", settings.shop_locale, values), template)
+    locale, _ = content.pick(template, settings.shop_locale, "email")
+    occasion = content.Occasion(row, Head(viewer=_NAME), show, snippets.cart_cards(engagement, {}, ()))
+    values = content.variables(occasion, template, locale, settings, links)
+    rendered = pictures.attached(content.render(template, "email", locale, values, shared), template)
     if not isinstance(rendered, Email):
         raise content.NotRendered(f"template {template.name} is no e-mail")
     mark = _MARKS.get(settings.shop_locale.partition("-")[0], "[Test] ")

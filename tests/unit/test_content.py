@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,23 +15,28 @@ from aftershow.model.messages import Email
 from aftershow.model.products import Product
 from aftershow.model.settings import Settings
 from aftershow.model.templates import EmailPart, Template, Texts
-from aftershow.rules.content import MAX_SUBJECT_CHARACTERS, Links, NotRendered, pick, render, variables
+from aftershow.rules.content import MAX_SUBJECT_CHARACTERS, Links, NotRendered, Occasion, pick, render, variables
+from aftershow.rules.snippets import cart_cards
+from infra.local import catalog
 from tests.unit.samples import START, ended_show, examples, reachable, said
 from tests.unit.test_feedback import claimed
 
-INFRA = Path(__file__).parents[2] / "infra"
-FILES = sorted((INFRA / "templates").glob("*.yaml"))
-TEMPLATES = [Template.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))) for path in FILES]
+TEMPLATES = catalog.templates()
+SHARED = catalog.snippets()
 LINKS = Links("https://shop.example/c/token", "https://shop.example/u/token")
-EVIL = "\"><script>alert('x')</script>\r\nBcc: everybody@example.com\u2028{{ unsubscribe }}{% for %}"
+SHOP = Settings(shop_name="The Shop", postal_address="1 Street, City")
+EVIL = "\"><script>alert('x')</script>\r\nBcc: everybody\u2028{{ unsubscribe }}{% for %}"
 
 
-def values(name: str = "", title: str = "Spring", product: str = "p1") -> dict[str, object]:
+def values(
+    name: str = "", title: str = "Spring", product: str = "p1", template: Template | None = None
+) -> dict[str, Any]:
+    """What a template may say of somebody with one line in her cart."""
     head = reachable(traits={"name": said(name)} if name else {})
     line = CartLine(quantity=2, minor=1990, currency="CNY", name=product, at=START, id="m")
     engagement = Engagement(viewer="u1", about="show#s1", first_at=START, last_at=START, cart={"p1": line})
-    settings = Settings(shop_name="The Shop", postal_address="1 Street, City")
-    return variables(claimed(), head, ended_show(title=title), engagement, settings, LINKS)
+    occasion = Occasion(claimed(), head, ended_show(title=title), cart_cards(engagement, {}, ()))
+    return variables(occasion, template or one(), "en", SHOP, LINKS)
 
 
 def one(subject: str = "s", text: str = "t", html: str = "h") -> Template:
@@ -42,7 +45,7 @@ def one(subject: str = "s", text: str = "t", html: str = "h") -> Template:
 
 def mail(template: Template, locale: str, values: dict[str, Any]) -> Email:
     """The template's e-mail."""
-    rendered = render(template, "email", locale, values)
+    rendered = render(template, "email", locale, values, SHARED if template in TEMPLATES else None)
     assert isinstance(rendered, Email)
     return rendered
 
@@ -66,7 +69,7 @@ def test_every_template_renders_in_both_languages(template: Template, locale: st
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
 def test_a_template_without_anything_to_say_still_renders(template: Template) -> None:
-    nothing = variables(claimed(), reachable(traits={}), None, None, Settings(), LINKS)
+    nothing = variables(Occasion(claimed(), reachable(traits={})), template, "en", Settings(), LINKS)
     for locale in template.texts:
         rendered = mail(template, locale, nothing)
         assert LINKS.unsubscribe in rendered.text
@@ -149,8 +152,8 @@ def test_without_english_there_is_still_a_text() -> None:
 
 
 def test_prices_are_shown_and_unknown_ones_left_out() -> None:
-    shown = values()["cart"]
-    assert shown == [{"product_id": "p1", "name": "p1", "quantity": 2, "price": "19.90", "currency": "CNY"}]
+    [shown] = values()["cart"]
+    assert (shown["name"], shown["quantity"], shown["cost"], shown["price"]) == ("p1", 2, "¥19.90", "19.90")
 
 
 def test_a_cart_line_without_a_name_has_the_catalogs() -> None:
@@ -162,7 +165,8 @@ def test_a_cart_line_without_a_name_has_the_catalogs() -> None:
     known = {
         name: Product(product=name, fields={"name": said("Pot"), "price": said("129900 CNY")}) for name in ("p1", "p2")
     }
-    told = variables(claimed(), reachable(), None, engagement, Settings(), LINKS, known)["cart"]
-    assert [(line["name"], line["price"]) for line in told] == [("Pot", "1299.00"), ("Own", "5.00")]
-    bare = variables(claimed(), reachable(), None, engagement, Settings(), LINKS)["cart"]
-    assert [(line["name"], line["price"]) for line in bare] == [("p1", ""), ("Own", "5.00")]
+    assert [(card.name, card.price) for card in cart_cards(engagement, known, ())] == [
+        ("Pot", "1299.00"),
+        ("Own", "5.00"),
+    ]
+    assert [(card.name, card.price) for card in cart_cards(engagement, {}, ())] == [("p1", ""), ("Own", "5.00")]

@@ -10,7 +10,7 @@ from infra.local.importing.mapping import Columns
 from infra.local.importing.rows import Cells, Message, Taken, Times, message
 from infra.local.importing.values import Unusable, identifier
 
-_URLS = ("url", "image_url", "replay_url")
+_URLS = ("url", "image_url", "video_url", "replay_url")
 
 
 def take_product(cells: Cells, columns: Columns, times: Times) -> Taken:
@@ -18,7 +18,10 @@ def take_product(cells: Cells, columns: Columns, times: Times) -> Taken:
     product = cells.read("product_id", identifier)
     if product is None:
         return _refused(cells, "product_id")
-    properties: dict[str, Any] = {"product_id": product, **_texts(cells, ("name", "category", "url", "image_url"))}
+    properties: dict[str, Any] = {
+        "product_id": product,
+        **_texts(cells, ("name", "category", "url", "image_url", "selling_point", "offer", "video_url")),
+    }
     price = cells.read("price", lambda text: amount(text, columns.decimal))
     if price is not None:
         properties["price"] = str(price[0])

@@ -12,7 +12,8 @@ members     user_id, anonymous_id, same_as, email, phone, name, locale, zone, up
 orders      order_id, user_id, anonymous_id, email, phone, ordered_at, total, currency, coupon, show_id, status
             product_id, product_name, quantity, price (a row is one line; rows of one order belong together)
             refund_id, refunded, refunded_at
-products    product_id, name, price, currency, url, image_url, category, stock, updated_at
+products    product_id, name, price, currency, url, image_url, category, stock, selling_point, offer, video_url,
+            updated_at
 shows       show_id, title, host_id, starts_at, ends_at, replay_url, updated_at
 
 Consent: `consent` is marketing on `consent_channel` (`all`, a channel's name, or a word for it), unless
@@ -134,6 +135,9 @@ _PRODUCTS = (
     Field("image_url", ("image", "image link", "picture", "主图", "图片", "商品图片", "图片链接")),
     Field("category", ("product type", "类目", "分类", "商品分类", "商品类目")),
     Field("stock", ("inventory", "quantity", "in stock", "库存", "库存数量", "可用库存")),
+    Field("selling_point", ("selling points", "highlight", "highlights", "卖点", "商品卖点", "亮点")),
+    Field("offer", ("promotion", "deal", "优惠", "优惠信息", "促销", "活动")),
+    Field("video_url", ("video", "video link", "视频", "商品视频", "视频链接")),
     Field("updated_at", ("updated", "last updated", "更新时间", "修改时间")),
 )  # fmt: skip
 

@@ -6,7 +6,10 @@ from typing import Literal
 
 from aftershow.model.base import Record, Stamped
 
-ProductField = Literal["name", "price", "url", "image_url", "category", "stock"]
+ProductField = Literal[
+    "name", "price", "url", "image_url", "category", "stock",
+    "selling_point", "offer", "video_url",  # what messages say of it beside its name and price
+]  # fmt: skip
 
 
 class Product(Record):

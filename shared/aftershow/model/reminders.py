@@ -56,6 +56,13 @@ class Recall(Record):
     since: int
 
 
+class Coupon(Record):
+    """A personal coupon as the message named it: its code, and when it ends (epoch ms)."""
+
+    code: str
+    ends_at: int
+
+
 class Reminder(Record):
     """One reminder of one viewer. `due` is the moment at which it may be claimed, or its draft looked at; `reference`
     the start of what it is about: an order after it ends the reminder."""
@@ -100,6 +107,8 @@ class Reminder(Record):
     links: tuple[str, ...] = ()
     # Channels that are given up for this reminder: no message of it reached her there, and none will.
     tried: tuple[str, ...] = ()
+    # Fixed by the claim, so that the shop can look up what it promised.
+    coupon: Coupon | None = None
     feedback: Feedback = Feedback()
     trace: tuple[Step, ...] = ()
 

@@ -221,6 +221,16 @@ def closed_tasks(closed_at: int, task_id: str) -> tuple[str, str]:
     return "tasks#closed", f"{closed_at:015d}#{task_id}"
 
 
+def snippets() -> Key:
+    """What all templates share: snippets and words."""
+    return Key("catalog", "snippets")
+
+
+def tiers() -> Key:
+    """The tiers of the loyalty programme."""
+    return Key("catalog", "tiers")
+
+
 def write_key(hashed: str) -> Key:
     """A source's write key, hashed."""
     return Key("catalog", f"write_key#{hashed}")

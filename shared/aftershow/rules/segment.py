@@ -635,7 +635,9 @@ def _product_news(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
     product = _text(properties, "product_id")
     if product is None:
         raise Unreadable("news of a product needs a product_id")
-    texts: tuple[ProductField, ...] = ("name", "url", "image_url", "category", "stock")
+    texts: tuple[ProductField, ...] = (
+        "name", "url", "image_url", "category", "stock", "selling_point", "offer", "video_url"
+    )  # fmt: skip
     fields: dict[ProductField, str] = {name: value[:300] for name in texts if (value := _text(properties, name))}
     if properties.get("price") is not None:
         minor, currency = _money(properties, stamp, "price")

@@ -18,7 +18,8 @@ from aftershow.model.products import Product
 from aftershow.model.rule_packs import Rulebook
 from aftershow.model.scorecards import Scorecard
 from aftershow.model.shows import Show
-from aftershow.model.templates import Template
+from aftershow.model.templates import Snippets, Template
+from aftershow.model.tiers import Tiers
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Key, Range
@@ -190,6 +191,23 @@ def _reader(text: str) -> CommentReader | None:
         return CommentReader(Lexicon.read(text))
     except ValidationError:
         return None
+
+
+def snippets(ports: Ports) -> Snippets:
+    """What all templates share."""
+    text = body(ports, keys.snippets())
+    return _snippets(text) if text else Snippets()
+
+
+@lru_cache(maxsize=2)
+def _snippets(text: str) -> Snippets:
+    return Snippets.read(text)
+
+
+def tiers(ports: Ports) -> Tiers:
+    """The tiers of the loyalty programme; none where the shop has none."""
+    text = body(ports, keys.tiers())
+    return Tiers.read(text) if text else Tiers()
 
 
 def knows_write_key(ports: Ports, hashed: str) -> str | None:
