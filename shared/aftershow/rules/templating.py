@@ -9,6 +9,7 @@ Importing it costs 190 ms: modules that every cold start loads import this one i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from functools import lru_cache, wraps
@@ -17,6 +18,7 @@ from typing import Any
 from liquid import BoundTemplate, Environment, Markup, RenderContext, Undefined
 from liquid.exceptions import LiquidError, ResourceLimitError, TemplateNotFoundError
 from liquid.loader import BaseLoader, TemplateSource
+from liquid.span import Span
 from liquid.utils import ReadOnlyChainMap
 
 from aftershow.model.templates import MAX_SOURCE_CHARACTERS, Snippets
@@ -35,6 +37,7 @@ MAX_PARSED = 256
 _NOT_FILTERS = ("date", "base64_encode", "base64_decode", "base64_url_safe_encode", "base64_url_safe_decode")
 _NOT_TAGS = ("include", "tablerow")
 _WORK = " work"
+_PLACE = re.compile(r"\{(\w+)\}")
 
 NotLiquid = LiquidError
 
@@ -146,9 +149,7 @@ def _check(value: Any) -> None:
 
 def fill(text: object, **named: object) -> str:
     """The filter that puts values into the words of a locale: "{count} more points" | fill: count: 3."""
-    found = str(text)
-    for name, value in named.items():
-        found = found.replace("{" + name + "}", str(value))
+    found = _PLACE.sub(lambda place: str(named[place[1]]) if place[1] in named else place[0], str(text))
     _check(found)
     return found
 
@@ -160,16 +161,12 @@ def safe(html: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a text uses: names of values with their paths, filters, snippets; `lines` of each, counted from 0."""
+    """What a text uses: `names` of values, those of its snippets included; its `own` paths ("cart.first.name") and
+    filters, each with the line of its first use, counted from 0."""
 
-    paths: frozenset[str] = frozenset()
-    filters: frozenset[str] = frozenset()
-    lines: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The values' first names."""
-        return frozenset(path.partition(".")[0].partition("[")[0] for path in self.paths)
+    names: frozenset[str] = frozenset()
+    own: Mapping[str, int] = field(default_factory=dict)
+    filters: Mapping[str, int] = field(default_factory=dict)
 
 
 class Liquid:
@@ -187,16 +184,29 @@ class Liquid:
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise LiquidError(type(error).__name__, token=None) from error
 
+    @property
+    def parsed(self) -> int:
+        """How many texts were parsed, beside the snippets in them."""
+        return self._parsed.cache_info().misses
+
     def use(self, source: str) -> Use:
         """What the text and the snippets in it use. Raises NotLiquid."""
         return self._used(source)
 
     def _analysed(self, source: str) -> Use:
         analysis = self._parsed(source).analyze()
-        paths = {str(one): one.span for found in analysis.globals.values() for one in found}
-        spans = {**paths, **{name: found[0] for name, found in analysis.filters.items()}}
-        own = {name: source.count("\n", 0, span.index) for name, span in spans.items() if not span.template_name}
-        return Use(frozenset(paths), frozenset(analysis.filters), own)
+        paths = [(str(one), one.span) for found in analysis.globals.values() for one in found]
+        filters = [(name, span) for name, found in analysis.filters.items() for span in found]
+
+        def first(spans: list[tuple[str, Span]]) -> dict[str, int]:
+            own = [(name, source.count("\n", 0, span.index)) for name, span in spans if not span.template_name]
+            return dict(sorted(own, key=lambda one: -one[1]))
+
+        return Use(frozenset(analysis.globals), first(paths), first(filters))
+
+
+# What a template may filter with.
+FILTERS = frozenset(_Environment().filters)
 
 
 @lru_cache(maxsize=8)
