@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from infra.local import channels, dead, export, ledger, playbooks, runs, scores, staff, templates
+from infra.local.attendance import audience
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
 from infra.local.command import (
@@ -69,6 +70,7 @@ app.command()(learning.train)
 app.command()(learning.evaluate)
 app.command("import")(import_file)
 app.command()(init)
+app.command()(audience)
 
 
 class Format(StrEnum):

@@ -15,7 +15,7 @@ from aftershow.model.shows import Show
 from aftershow.ports.bus import BusEvent
 from aftershow.ports.ports import Ports
 from aftershow.services import scheduling
-from infra.local import runs, stack
+from infra.local import kept, runs, stack
 from infra.local.clock import real_now
 
 
@@ -31,6 +31,8 @@ class OpenShop:
     signed_at: Callable[[], int]
     via: str
     shows: Callable[[], Sequence[Show]]
+    # Keys the hashes of addresses; asked for only where an address must be found.
+    address_secret: Callable[[], str]
 
     def ended_shows(self) -> list[Show]:
         """Shows that are over and took place, the last one first."""
@@ -66,14 +68,30 @@ def of_run(run: runs.Run, data: Path) -> OpenShop:
     settings = run.host.ports("send_message").settings
     own = runs.is_a_shops(data)
     signed_at = (lambda: max(run.host.now, real_now())) if own else ports.now
-    return OpenShop(str(data), ports, settings, signed_at, "local state", lambda: list(run.records().shows.values()))
+    return OpenShop(
+        str(data),
+        ports,
+        settings,
+        signed_at,
+        "local state",
+        lambda: list(run.records().shows.values()),
+        lambda: settings.address_secret,
+    )
 
 
 def _deployed(found: stack.Stack) -> OpenShop:
     def shows() -> list[Show]:
         return [Show.read(item.body) for item in found.items("catalog", "show#")]
 
-    return OpenShop(f"{found.name}, {found.region}", _ports(found), found.settings, real_now, found.identity, shows)
+    return OpenShop(
+        f"{found.name}, {found.region}",
+        _ports(found),
+        found.settings,
+        real_now,
+        found.identity,
+        shows,
+        lambda: kept.of_stack(found).address_secret(),
+    )
 
 
 def _ports(found: stack.Stack) -> Ports:

@@ -18,10 +18,10 @@ from aftershow.rules.coverage import SCORES, Trust, trust
 from aftershow.rules.merging import lead
 from aftershow.rules.obstacle import UNKNOWN, held_back
 from aftershow.rules.planning import EXPIRED, LeftAlone, plan, zone_of
+from aftershow.rules.reachability import Reach, reachability
 from infra.local.books import entry_json, ledger, points_json
 from infra.local.engagements_told import engagement_json, orders_in
 from infra.local.labels_told import labels_json, peak_json
-from infra.local.reachability import Reach, reachability
 from infra.local.records import Human, Records
 from infra.local.report import STORY_LINES
 from infra.local.stories import SHORT_ID, because, planned_because, story
@@ -286,7 +286,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         "now": iso(records.now),
         "profile": {name: said.value for name, said in head.traits.items()} if head else {},
         "consent": _consent(human),
-        "reachability": [_reach(one) for one in reachability(records, human)],
+        "reachability": [_reach(one) for one in _reachability(records, human)],
         "follows": {host: said.value for host, said in head.follows.items()} if head else {},
         "identifiers": [{"kind": kind_of(name), "name": name} for name in head.identifiers] if head else [],
         "refused_merges": [
@@ -319,6 +319,10 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _reachability(records: Records, human: Human) -> list[Reach]:
+    return reachability(human.head, records.settings, records.settings.address_secret, records.addresses)
 
 
 def _missing(human: Human) -> tuple[str, ...]:

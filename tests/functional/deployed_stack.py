@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 
 from infra.local.stack import Connect
 from tests.contract.conftest import make_client
-from tests.functional.moto_shop import REGION, MotoShop
+from tests.functional.moto_shop import BUCKET, REGION, MotoShop
 
 STACK = "tea-shop"
 API_URL = "https://abc123.execute-api.eu-central-1.amazonaws.com"
@@ -66,7 +66,11 @@ def described(shop: MotoShop, parameters: Mapping[str, str], status: str = "UPDA
 
 
 def _tables(shop: MotoShop) -> list[dict[str, Any]]:
-    return [_resource(table.id, "AWS::DynamoDB::Table", table.id) for table in shop.template.tables]
+    others = [
+        _resource("AddressSecret", "AWS::SecretsManager::Secret", "address-secret"),
+        _resource("ArchiveBucket", "AWS::S3::Bucket", BUCKET),
+    ]
+    return [_resource(table.id, "AWS::DynamoDB::Table", table.id) for table in shop.template.tables] + others
 
 
 def _queues(shop: MotoShop) -> list[dict[str, Any]]:
