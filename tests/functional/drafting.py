@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from aftershow.model.playbooks import Playbook
@@ -20,14 +21,19 @@ PART = {"text": "{{ name }}, {{ show.title }}: {{ link }}"}
 def shop_with_staff(opens: int, faults: Faults | None = None) -> Shop:
     """The shop, with texts for WeCom in the playbook's templates."""
     shop = Shop(opens, faults=faults, parameters=WITH_WECOM)
+    with_texts(shop, "wecom", PART)
+    return shop
+
+
+def with_texts(shop: Shop, channel: str, part: Mapping[str, object]) -> None:
+    """Give the playbook that channel only, and its templates texts for it; then it's approved anew."""
     playbook = Playbook.read(_body(shop, keys.playbook(PLAYBOOK)))
     for name in {step.template for step in playbook.steps}:
         template = Template.read(_body(shop, keys.template(name)))
-        texts = {locale: {**one.model_dump(exclude_none=True), "wecom": PART} for locale, one in template.texts.items()}
+        texts = {locale: {**one.model_dump(exclude_none=True), channel: part} for locale, one in template.texts.items()}
         _write(shop, keys.template(name), Template.model_validate({**template.model_dump(), "texts": texts}).body())
-    _write(shop, keys.playbook(PLAYBOOK), playbook.model_copy(update={"channels": ("wecom",)}).body())
+    _write(shop, keys.playbook(PLAYBOOK), playbook.model_copy(update={"channels": (channel,)}).body())
     shop.approves(PLAYBOOK)
-    return shop
 
 
 def befriends(viewer: Viewer, show: Show, when: int) -> list[Said]:

@@ -344,3 +344,13 @@ def test_what_names_no_address_or_reason_is_refused(wrong: dict[str, str | None]
     with pytest.raises(Unreadable) as refused:
         tracked("Message Address Suppressed", **said)
     assert "example.com" not in str(refused.value)
+
+
+def test_a_wecom_contact_is_named_as_their_own_callback_does() -> None:
+    added = tracked("WeCom Contact Added", ExternalUserID="wm1", State="a" * 17, UserID="li.na")
+    assert [(link.kind, link.value) for link in added.links] == [("wecom_external_userid", "wm1")]
+    assert added.external_ids == {"wecom_external_userid": "wm1"}
+    deleted = tracked("WeCom Contact Deleted", ExternalUserID="wm1", ChangeType="del_follow_user")
+    assert deleted.meaning == Consented("marketing:wecom", "withdrawn", "wecom contact deleted", None)
+    with pytest.raises(Unreadable, match="ExternalUserID"):
+        tracked("WeCom Contact Deleted", UserID="li.na")

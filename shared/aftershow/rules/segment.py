@@ -255,10 +255,9 @@ def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int,
     # Behaviour is counted, not asked who is behind it: heads stay unread for the many events.
     is_fact = not isinstance(meaning, (Heartbeat, Left, Did))
     external = external_ids(own_context) if is_fact and identities else []
-    contact = next((value for kind_, value in external if kind_ == "wecom_external_userid"), None)
-    if name in _WECOM and kind == "track" and contact is None:
-        raise Unreadable("a WeCom contact needs its wecom_external_userid in context.externalIds")
-    state = _text(properties, "state") if name == "WeCom Contact Added" and is_fact else None
+    external = _with_contact(external, name if kind == "track" else "", properties)
+    added = name == "WeCom Contact Added" and is_fact
+    state = (_text(properties, "state") or _text(properties, "State")) if added else None
     scanned = state if state is not None and is_viewer_id(state) else None
     links, refused = _joining(meaning, external, scanned, shop)
     return Event(
@@ -276,6 +275,19 @@ def read_event(kind: str, raw: bytes, context: dict[str, Any], received_at: int,
         external_ids={kind_: value for kind_, value in reversed(external) if kind_ not in ("email", "phone")}
         | (_push(own_context) if is_fact else {}),
     )
+
+
+def _with_contact(
+    external: list[tuple[IdentityKind, str]], name: str, properties: dict[str, Any]
+) -> list[tuple[IdentityKind, str]]:
+    """The ids elsewhere, with the contact whom a word about one names: there, or as WeCom's own callback does
+    (change_external_contact). Raises Unreadable."""
+    if name not in _WECOM or any(kind == "wecom_external_userid" for kind, _ in external):
+        return external
+    contact = _text(properties, "ExternalUserID")
+    if contact is None:
+        raise Unreadable("a WeCom contact needs its wecom_external_userid in context.externalIds, or ExternalUserID")
+    return [*external, ("wecom_external_userid", contact)]
 
 
 def _push(context: dict[str, Any]) -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""WeChat subscribe messages through the functions: one accept, one message, whatever the provider answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aftershow.model.instants import DAY, MINUTE
+from aftershow.model.messages import Wechat
+from aftershow.ports.channels import NO_ACCEPT, Accepted, Ambiguous, Answer, Declined
+from aftershow.rules import subscriptions
+from tests.functional.drafting import with_texts
+from tests.functional.story import FakeProvider, Said, Shop, Show, Viewer, almost_buys, at
+
+OPENS = at("2026-03-06T09:00+08:00")
+ENTERS = at("2026-03-06T10:00+08:00")
+ENDS = at("2026-03-06T10:30+08:00")
+LONG_AFTER = ENDS + 4 * DAY
+SHOW = Show("spring")
+PART = {"template_id": "tpl-1", "fields": {"thing1": "{{ show.title }}", "thing2": "{{ name }}"}, "page": "pages/index"}
+WITH_WECHAT = {"WechatProvider": "wechat", "Channels": "wechat", "ChannelSecret": "on"}
+OPENID = {"externalIds": [{"type": "wechat_openid", "id": "o-mei", "collection": "users", "encoding": "none"}]}
+
+
+def accepts(viewer: Viewer, when: int, template: str = "tpl-1") -> Said:
+    """Says yes in the mini-program's prompt."""
+    said = viewer._track(when, "Message Subscription Accepted", {"template_ids": [template]})  # noqa: SLF001 (a story of ours)
+    return replace(said, context={**said.context, **OPENID})
+
+
+def served(provider: FakeProvider, *accepted: str) -> tuple[Shop, Viewer]:
+    """The story with accepts of these templates, to its end."""
+    shop, mei = Shop(OPENS, channels={"wechat": lambda: provider}, parameters=WITH_WECHAT), Viewer("mei")
+    with_texts(shop, "wechat", PART)
+    shop.hears(SHOW.scheduled(OPENS + 5 * MINUTE, ENTERS, ENDS), *almost_buys(mei, SHOW, ENTERS))
+    said = [accepts(mei, shop.now + MINUTE + number, template) for number, template in enumerate(accepted)]
+    agreed = mei.consents(shop.now + 2 * MINUTE, channel="wechat")
+    shop.hears(*said, replace(agreed, context={**agreed.context, **OPENID}), SHOW.ended(ENDS))
+    shop.until(LONG_AFTER)
+    return shop, mei
+
+
+def test_two_reminders_need_two_accepts() -> None:
+    provider = FakeProvider([Accepted("taken")])
+    shop, mei = served(provider, "tpl-1")
+    [message] = provider.attempts
+    assert message.content == Wechat("tpl-1", {"thing1": "Spring tea", "thing2": "Mei"}, "pages/index")
+    assert message.address == "o-mei"
+    first, *others = shop.reminders(mei, "hot-replay")
+    assert first.outcome == "sent"
+    assert all(row.claimed_at is None for row in others)
+    provider = FakeProvider([Accepted("taken")])
+    served(provider, "tpl-1", "tpl-1")
+    assert len(provider.attempts) == 2
+
+
+def test_an_accept_of_another_template_allows_nothing() -> None:
+    provider = FakeProvider([Accepted("taken")])
+    shop, mei = served(provider, "tpl-2", "tpl-3")
+    assert provider.attempts == []
+    assert all(row.claimed_at is None for row in shop.reminders(mei, "hot-replay"))
+
+
+def test_a_throttle_gives_the_accept_back_and_a_doubt_does_not() -> None:
+    answers: list[Answer] = [Declined("throttled", again_after_seconds=60), Accepted("taken")]
+    provider = FakeProvider(answers)
+    shop, mei = served(provider, "tpl-1")
+    assert len(provider.attempts) == 2
+    assert shop.reminders(mei, "hot-replay")[0].outcome == "sent"
+    provider = FakeProvider([Ambiguous("time-out after the request"), Accepted("taken")])
+    shop, mei = served(provider, "tpl-1")
+    # It may have used the accept.
+    assert len(provider.attempts) == 1
+    assert shop.reminders(mei, "hot-replay")[0].outcome == "unknown"
+
+
+def test_an_accept_that_wechat_does_not_know_is_none() -> None:
+    provider = FakeProvider([Declined(NO_ACCEPT), Accepted("taken")])
+    shop, mei = served(provider, "tpl-1")
+    assert len(provider.attempts) == 1
+    assert subscriptions.free(shop.head(mei), "tpl-1") == []
+    assert shop.head(mei).sends["marketing"] == ()
