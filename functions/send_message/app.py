@@ -12,7 +12,9 @@ from aftershow.services.sending import Pace, send
 def handle(event: dict[str, Any], _context: Any, ports: Ports) -> dict[str, Any]:
     """Work off an SQS batch at this worker's share of the rate; the answer names what must come again."""
     pace = Pace(ports)
-    return work_off(ports, received(event), lambda message: send(message, ports, pace))
+    answer = work_off(ports, received(event), lambda message: send(message, ports, pace))
+    pace.rest()
+    return answer
 
 
 handler = on_lambda(handle)

@@ -14,7 +14,9 @@ from typing import TypeVar
 import yaml
 from pydantic import ValidationError
 
+from aftershow.adapters.providers import cards
 from aftershow.model.base import Record
+from aftershow.model.channels import Terms
 from aftershow.model.ids import body_hash
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import WHOLE
@@ -106,8 +108,14 @@ def rulebook(folder: Path = INFRA / "rules") -> Rulebook:
     return Rulebook(packs=tuple(packs), calling_codes=calling_codes())
 
 
+def terms(file: Path = INFRA / "channels.yaml") -> Terms:
+    """What the shop says about its channels, with the providers' rate cards. Raises CatalogError."""
+    return _read(file, Terms).model_copy(update={"cards": tuple(cards())})
+
+
 def check() -> list[Playbook]:
     """The playbooks, after a look at every file and at what they name. Raises CatalogError."""
+    terms()
     listed, known = playbooks(), {template.name for template in templates()}
     for playbook in listed:
         missing = sorted({step.template for step in playbook.steps} - known)
@@ -132,18 +140,19 @@ def _with_texts(playbook: Playbook, texts: Mapping[str, str], shared: str) -> Pl
 
 
 def push(store: Store, wait: Callable[[float], None] = time.sleep) -> list[str]:
-    """Put playbooks, templates with what they share, rule packs, lexicons and tiers into a store; returns the
-    names of what changed.
+    """Put playbooks, templates with what they share, rule packs, lexicons, tiers and what the shop says about channels
+    into a store; returns the names of what changed.
 
     Approvals and stops are not touched, but a playbook with another content is not the one that was approved.
 
     Texts follow when no function remembers the approval of the former ones any more (`wait` gets seconds), so nothing
     goes out that nobody approved. Raises CatalogError before anything is written.
     """
-    rules, words = rulebook(), comment_lexicon()
+    rules, words, channels = rulebook(), comment_lexicon(), terms()
     wanted = current()
     changed = ["rule packs"] if _put(store, keys.rulebook(), rules.body()) else []
     changed += ["lexicon of comments"] if _put(store, keys.comment_lexicon(), words.body()) else []
+    changed += ["channels"] if _put(store, keys.channel_terms(), channels.body()) else []
     changed += [one.id for one in wanted if _put(store, keys.playbook(one.id), one.body())]
     # Snippets first: a template must not meet a catalog without the snippet that it renders.
     texts = {"snippets": (keys.snippets(), snippets().body())}

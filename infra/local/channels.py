@@ -101,7 +101,7 @@ def _told(shop: OpenShop, channel: str) -> dict[str, Any]:
     provider = shop.settings.provider_of(channel)
     # A shop that got no push yet has no cards: ours are there.
     shown = terms if terms.cards else terms.model_copy(update={"cards": tuple(cards())})
-    price = prices.price(shown, channel, {channel: provider})
+    price = prices.price(shown, channel, provider)
     known = health.standing(shop.ports.store, channel)
     down = known.unclear >= health.DOWN_AFTER
     return {

@@ -1,8 +1,8 @@
 """SES on this machine: takes messages, keeps them, and reports what became of them.
 
 `LocalSes.send_email` takes what boto3's sesv2 client takes, so that the real adapter runs over it.
-What became of a message follows from its address: `bounce+...` is refused by the receiving side,
-`complaint+...` is reported as spam, everything else is delivered.
+What became of a message follows from its address: `refused+...` SES itself doesn't take, `bounce+...`
+is refused by the receiving side, `complaint+...` is reported as spam, everything else is delivered.
 
 Reported as SES does it with a configuration set and EventBridge: source aws.ses on the default
 bus; detail types from the "Amazon Simple Email Service events" page of the EventBridge reference, details
@@ -117,6 +117,8 @@ class LocalSes:
     ) -> dict[str, str]:
         """Accept a message to one address. An argument that isn't SES's is a TypeError."""
         [address] = Destination["ToAddresses"]
+        if address.startswith("refused+"):
+            raise _refusal()
         tags = {tag["Name"]: tag["Value"] for tag in EmailTags}
         message_id = f"{self._source.uuid()}-000000"
         message = _read(Content, message_id, self._clock.now, address, tags)
@@ -154,6 +156,14 @@ class LocalSes:
                     kind: _particulars(kind, message, moment),
                 }
                 self._report(DETAIL_TYPES[kind], detail, after_seconds)
+
+
+def _refusal() -> Exception:
+    from botocore.exceptions import ClientError  # only with the real adapter, which has loaded it
+
+    error = {"Error": {"Code": "MessageRejected"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    refusal: Exception = ClientError(error, "SendEmail")
+    return refusal
 
 
 def _fate(address: str) -> tuple[tuple[str, int], ...]:

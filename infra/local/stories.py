@@ -23,6 +23,10 @@ SHORT_ID = 10
 _PLANNED = re.compile(r"^(hot|considering|cold) \d+: (.*)$")
 # How the time solver writes down what it found: moment zone: how (hours, why).
 _SOLVED = re.compile(r"^(\S+) \S+: (at once|moved from \S+) \(([^,)]*)(?:, ([^)]*))?\)$")
+# What stands before an amount in the trace of a choice, as codes.
+_TOLD = {"answered": "answered_before", "costs": "costs", "until": "until"}
+# A share of a hundred as the trace has it.
+_PER_CENT = re.compile(r"(\d+) %")
 _CODED = {
     "at once": "at_once",
     "any hour": "any_hour",
@@ -118,8 +122,9 @@ def _name(row: Reminder) -> str:
 def _of_step(row: Reminder, step: Step) -> StoryLine:
     """A line of a reminder's trace, with codes in the place of English words where there are some."""
     if step.code == "channel":
-        channel, _, passed = step.detail.partition(" ")
-        return StoryLine(step.at, step.code, detail=passed, because=(Because(channel),))
+        return StoryLine(step.at, step.code, because=tuple(_choice(step.detail)))
+    if step.code == "fallback":
+        return StoryLine(step.at, step.code, because=(Because(step.detail),))
     solved = _SOLVED.match(step.detail)
     if solved is None:
         return StoryLine(step.at, step.code, detail=": ".join(part for part in (_name(row), step.detail) if part))
@@ -127,6 +132,33 @@ def _of_step(row: Reminder, step: Step) -> StoryLine:
     words = (_CODED.get(solved[2], ""), hours, _CODED.get(solved[4] or "", ""))
     moment = solved[1][:16].replace("T", " ")
     return StoryLine(step.at, step.code, detail=moment, because=tuple(Because(word) for word in words if word))
+
+
+def _choice(detail: str) -> Iterator[Because]:
+    """A choice of a channel as it was written down: channel (reasons; passed over: channel: reason, reasons; ...)."""
+    channel, _, told = detail.partition(" (")
+    yield Because(channel)
+    reasons, _, passed = f" {told.removesuffix(')')}".rpartition("passed over: ")
+    reasons, passed = (reasons, passed) if reasons else (passed, "")
+    yield from _reasons(reasons.strip("; "))
+    for one in filter(None, passed.split("; ")):
+        other, _, why = one.partition(": ")
+        code, _, more = why.partition(", ")
+        yield Because(f"{other}: {code.replace(' ', '_')}")
+        yield from _reasons(more)
+
+
+def _reasons(text: str) -> Iterator[Because]:
+    """What a rank rests on, in the words of the trace, as codes."""
+    for one in filter(None, text.split(", ")):
+        code, _, amount = one.partition(" ")
+        number = _PER_CENT.fullmatch(amount)
+        if number is not None:
+            yield Because(code, int(number[1]))
+        elif code in _TOLD:
+            yield Because(f"{_TOLD[code]}: {amount}")
+        else:
+            yield Because(one.removeprefix("though ").replace(" ", "_"))
 
 
 def _of_order(records: Records, order: Order) -> Iterator[StoryLine]:

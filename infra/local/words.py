@@ -163,6 +163,17 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "column_state": ("state", "状态"),
     "unclear": ("no clear answer, the provider knows a second copy", "结果不明，服务商可识别重复"),
     "channel_not_in_use": ("channel not in use", "渠道未启用"),
+    "expects": ("an answer is expected from {n} %", "预计回应率 {n}%"),
+    "answered_before": ("answered before", "过往回应"),
+    "costs": ("costs", "单价"),
+    "until": ("until", "直到"),
+    "worth_less": ("worth less", "性价比较低"),
+    "not_in_use": ("not in use", "未启用"),
+    "not_allowed": ("no consent", "未授权"),
+    "no_text": ("no text for it", "没有对应文案"),
+    "tried": ("tried before", "已试过"),
+    "channel_capped": ("its own cap is reached", "已达该渠道频次上限"),
+    "too_slow": ("too slow before the deadline", "排队过长，来不及"),
     "fallback": ("on to another channel", "改用其他渠道"),
     "no_channel": ("no channel can carry it", "没有可用渠道"),
     "responded": ("has answered", "已经回应"),
@@ -321,7 +332,7 @@ def word(code: str, locale: str) -> str:
 
 def phrase(code: str, amount: int | None, locale: str) -> str:
     """A word with its number, as people say it: "asked the price ×2", "watched 14 min"."""
-    text = word(code, locale)
+    text = compound(code, locale)
     if "{n}" in text:
         return " ".join(text.replace("{n}", "" if amount is None else f"{amount:,}").split())
     return f"{text} ×{amount:,}" if amount is not None and amount > 1 else text

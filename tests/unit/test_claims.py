@@ -172,12 +172,12 @@ def test_the_last_seconds_before_quiet_hours_wait() -> None:
     assert late.due == parse_instant("2026-03-06T08:00:00+08:00")
 
 
-def _sends(*moments: int) -> dict[str, tuple[Send, ...]]:
+def sends(*moments: int) -> dict[str, tuple[Send, ...]]:
     return {"marketing": tuple(Send(at=at, reminder=f"x{at}", channel="email") for at in moments)}
 
 
 def test_capped_by_the_person_or_by_the_address() -> None:
-    full = _sends(NOON - 3 * HOUR, NOON - 2 * HOUR)
+    full = sends(NOON - 3 * HOUR, NOON - 2 * HOUR)
     for seen in (
         scene(head=reachable(sends=full)),
         scene(known_address=Address(hashed="h", channel="email", sends=full)),
@@ -290,26 +290,26 @@ def test_throttling_delays_more_and_more_and_loses_nothing_before_the_deadline()
     assert attempts < 30 * 24 + 10
 
 
-def _sending() -> Reminder:
+def claimed() -> Reminder:
     claim = decide(reminder(), scene(), "w", NOON)
     assert isinstance(claim, Claim)
     return claim.reminder
 
 
 def test_a_live_lease_is_nobody_elses() -> None:
-    row = _sending()
+    row = claimed()
     assert is_stale(row, row.due, NOON + LEASE - 1) == "being sent"
     assert is_stale(row, row.due, NOON + LEASE) is None
 
 
 def test_a_lapsed_lease_is_never_sent_again() -> None:
-    row = written(_sending(), scene(), NOON + LEASE)
+    row = written(claimed(), scene(), NOON + LEASE)
     assert (row.outcome, row.reason) == ("unknown", "no_word_from_provider")
     assert is_stale(row, row.due, NOON + LEASE) == "over"
 
 
 def test_the_providers_word_decides_a_lapsed_lease() -> None:
-    heard = _sending().model_copy(update={"feedback": Feedback(accepted_at=NOON + 7), "provider_id": "p1"})
+    heard = claimed().model_copy(update={"feedback": Feedback(accepted_at=NOON + 7), "provider_id": "p1"})
     row = lapsed(heard, NOON + LEASE)
     assert (row.outcome, row.sent_at, row.provider_id) == ("sent", NOON + 7, "p1")
 

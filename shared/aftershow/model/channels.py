@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from aftershow.model.base import Record
 from aftershow.model.durations import read_duration
@@ -25,6 +26,7 @@ ADDRESSES: dict[str, Trait | None] = {
 }
 # Channels whose messages a member of staff confirms.
 CONFIRMED_BY_STAFF = ("wecom",)
+_AMOUNT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([A-Z]{3})")
 _CAP = re.compile(r"(\d+)\s*/\s*(.+)")
 # The provider of a shop that names none.
 USUAL: dict[str, str] = {
@@ -69,8 +71,8 @@ class Cap(Record):
 Caps = tuple[Annotated[Cap, BeforeValidator(_cap)], ...]
 
 
-class OwnPrice(Record):
-    """What the shop itself pays for a message on a channel."""
+class Amount(Record):
+    """An amount too small for minor units, in millionths of a currency's unit; "0.045 CNY" in a file."""
 
     currency: str
     micros: int = Field(ge=0)
@@ -78,23 +80,42 @@ class OwnPrice(Record):
     source: str = ""
 
 
+def _amount(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = _AMOUNT.fullmatch(value.strip())
+    if match is None:
+        raise ValueError('an amount is a number with at most six decimals and a currency: "0.045 CNY"')
+    return {"currency": match[2], "micros": int(Decimal(match[1]) * 1_000_000)}
+
+
+Amounts = Annotated[Amount, BeforeValidator(_amount)]
+
+
 class Terms(Record):
     """What a shop says about its channels: its own prices and caps, what an answer is worth, and how currencies
     compare."""
 
-    prices: dict[str, OwnPrice] = {}
+    prices: dict[str, Amounts] = {}
     # Marketing messages to one person on one channel, beside the caps over all channels. WeCom itself lets one
     # broadcast a day through to a customer.
     caps: dict[str, Caps] = {"wecom": (Cap(most=1, window=DAY),)}
-    # What a shop would pay for one answer, in millionths of a US dollar.
-    answer_micros: int = Field(default=500_000, gt=0)
+    # What one answer is worth to the shop; in a currency that is among `exchange`.
+    answer: Amounts = Amount(currency="USD", micros=500_000)
     # Currency to millionths of a US dollar for one unit of it, on one day, with the source.
     exchange: dict[str, int] = {"USD": 1_000_000}
     exchange_as_of: str = ""
     exchange_source: str = ""
-    # Filled in by a push: the rate cards of the providers, and which of them a channel has where the shop names none.
+    # Filled in by a push: the rate cards of the providers.
     cards: tuple[RateCard, ...] = ()
-    usual: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _possible(self) -> Terms:
+        if unknown := sorted({*self.prices, *self.caps} - set(ADDRESSES)):
+            raise ValueError(f"{', '.join(unknown)}: no channel; there are {', '.join(ADDRESSES)}")
+        if self.answer.currency not in self.exchange:
+            raise ValueError(f"answer is in {self.answer.currency}, which is not among exchange")
+        return self
 
     def caps_of(self, channel: str, purpose: Purpose) -> Caps:
         """The channel's own caps on messages of a class."""

@@ -21,10 +21,10 @@ from aftershow.model.instants import MINUTE, iso
 from aftershow.model.playbooks import Playbook
 from aftershow.model.settings import Settings
 from aftershow.model.templates import Template
-from aftershow.model.viewers import Head
+from aftershow.model.viewers import PREFERENCE_PAGE, Head
 from aftershow.rules import subscriptions, timing
 from aftershow.rules.people import counting, latest_grant, may_be_written
-from aftershow.rules.prices import Price, price
+from aftershow.rules.prices import Price, compared, price
 from aftershow.rules.responses import Tally
 
 # Chances are counted in hundredths of a per cent.
@@ -135,7 +135,7 @@ def _spoken(code: str) -> str:
 def choose(case: Case) -> Choice:
     """Choose among the channels of the case's step."""
     channels = case.playbook.channels_of(case.step)
-    prices = {one: price(case.standing.terms, one, case.settings.providers) for one in channels}
+    prices = {one: price(case.standing.terms, one, case.settings.provider_of(one)) for one in channels}
     # What nobody knows the price of may be as dear as the dearest.
     dearest = max((cost.compared or 0 for cost in prices.values() if cost), default=0)
     judged = [_judged(case, place, one, prices[one], dearest) for place, one in enumerate(channels)]
@@ -151,9 +151,11 @@ def _judged(case: Case, place: int, channel: str, cost: Price | None, dearest: i
         return Candidate(channel, place, against)
     tally = case.responses.get(channel, Tally())
     chance = chance_of_answer(place, tally)
+    terms = case.standing.terms
+    answer = compared(terms, terms.answer.currency, terms.answer.micros) or 0
     spent = dearest if cost is None or cost.compared is None else cost.compared
     # A file reaches nobody: it is there for those whom nothing else reaches.
-    worth = NOTHING if channel == "file" else chance * case.standing.terms.answer_micros // WHOLE - spent
+    worth = NOTHING if channel == "file" else chance * answer // WHOLE - spent
     return Candidate(channel, place, "", _first(HOLD_UPS, case, channel), chance, tally, cost, worth)
 
 
@@ -212,7 +214,8 @@ def said_stop(head: Head, playbook: Playbook, channel: str, since: int) -> bool:
         return False
     others = (one for one in all_channels(playbook) if one != channel)
     words = (said for other in others for said in counting(head, "marketing", other))
-    stops = [said.at for said in words if said.is_by_link and said.at >= since]
+    # Whoever sorts her channels on the preference page chose the others.
+    stops = [one.at for one in words if one.is_by_link and one.source != PREFERENCE_PAGE and one.at >= since]
     return max(stops, default=-1) > latest_grant(head, channel, imported=False)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aftershow.model.channels import OwnPrice, RateCard, Terms
+from aftershow.model.channels import Amount, RateCard, Terms
 
 MILLION = 1_000_000
 
@@ -26,13 +25,17 @@ class Price:
         return f"{units}.{digits or 0} {self.currency}"
 
 
-def price(terms: Terms, channel: str, providers: Mapping[str, str]) -> Price | None:
-    """The price of a message: the shop's own, else that on the card of the provider which serves the channel
-    (`providers`: those that the shop names). None: nobody said. Of a text message one segment is taken."""
-    provider = providers.get(channel) or terms.usual.get(channel)
+def price(terms: Terms, channel: str, provider: str) -> Price | None:
+    """The price of a message: the shop's own, else that on the card of the provider which serves the channel. None:
+    nobody said. Of a text message one segment is taken."""
     cards = (one for one in terms.cards if one.channel == channel and one.provider == provider)
-    found: OwnPrice | RateCard | None = terms.prices.get(channel) or next(cards, None)
+    found: Amount | RateCard | None = terms.prices.get(channel) or next(cards, None)
     if found is None:
         return None
-    rate = terms.exchange.get(found.currency)
-    return Price(found.currency, found.micros, None if rate is None else found.micros * rate // MILLION)
+    return Price(found.currency, found.micros, compared(terms, found.currency, found.micros))
+
+
+def compared(terms: Terms, currency: str, micros: int) -> int | None:
+    """An amount in millionths of a US dollar; None: nobody said how the currency compares."""
+    rate = terms.exchange.get(currency)
+    return None if rate is None else micros * rate // MILLION

@@ -47,21 +47,26 @@ def _to_preferences(ports: Ports, target: links.LinkTarget) -> str:
 
 
 def opt_out(ports: Ports, viewer: str, reminder: str, source: str) -> None:
-    """Withdraw what allowed a message, on its channel: consent, and the address whoever's profile carries it."""
+    """Withdraw what allowed a message, on its channel and those that it was tried on before: consent, and the address
+    whoever's profile carries it."""
     found, leading = rows.found(ports, viewer, reminder), people.leading_head(ports, viewer)
     if leading is None:
         return  # Nobody to write to: the link's viewer is not known any more.
     head, head_item = leading
-    channel, now = found[0].channel if found else "email", ports.now()
-    opted_out = withdrawn(head, channel, Consent(state="withdrawn", at=now, id=reminder, source=source), now)
+    channels = tuple(dict.fromkeys((found[0].channel, *found[0].tried))) if found else ("email",)
+    opted_out, now = head, ports.now()
+    for channel in channels:
+        said = Consent(state="withdrawn", at=now, id=reminder, source=source)
+        opted_out = withdrawn(opted_out, channel, said, now)
     puts = [people.put(opted_out, head_item, "consent")]
-    hashes = addresses(ports, head, channel)
+    hashes = {channel: addresses(ports, head, channel) for channel in channels}
     if found is not None:
         row, row_item = found
-        hashes |= {row.address} if row.address else set()
+        hashes[row.channel] |= {row.address} if row.address else set()
         heard = feedback.hear(row, "unsubscribed", now)
         puts += [rows.put(ports, heard, row_item)] if heard != row else []
-    puts += suppressed(ports, hashes, channel, opted_out)
+    for channel in channels:
+        puts += suppressed(ports, hashes[channel], channel, opted_out)
     ports.store.commit(puts)
 
 
