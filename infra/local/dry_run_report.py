@@ -15,10 +15,10 @@ from aftershow.model.instants import iso
 from aftershow.model.settings import Settings
 from infra.local import words
 from infra.local.dry_run import DryRun, Would, WouldNot
-from infra.local.report import REASONS_IN_A_ROW, TERMINAL_ROWS, TONES, bars, plain, section
+from infra.local.report import REASONS_IN_A_ROW, TERMINAL_ROWS, TONES, bars, section
 from infra.local.stories import SHORT_ID, planned_because
 from infra.local.summary import Count
-from infra.local.words import moment, word
+from infra.local.words import moment, plain, word
 
 Titles = Mapping[str, Mapping[str, str]]
 

@@ -39,9 +39,9 @@ from infra.local.command import (
 )
 from infra.local.dry_run import DryRun, dry_run
 from infra.local.dry_run_report import dry_run_json, print_dry_run
-from infra.local.report import plain, section
+from infra.local.report import section
 from infra.local.shops import OpenShop, of_run
-from infra.local.words import word
+from infra.local.words import plain, word
 
 DEFAULT_CONFIG = ROOT / ".aftershow" / "samconfig.toml"
 _TONES = {"proved": "green", "wrong": "bold red", "not proved": "yellow"}

@@ -30,6 +30,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "usual_hours": ("usual hours", "常在时段"),
     "peak": ("peak of interest", "兴趣最高时刻"),
     "recommended": ("Would be shown", "推荐展示"),
+    "bought_with": ("goes with {of}, which they bought", "与其购买的{of}搭配"),
+    "in_cart_with": ("goes with {of} in their cart", "与购物车中的{of}搭配"),
+    "seen_with": ("goes with {of}, which they looked at", "与其看过的{of}相关"),
+    "watched_with": ("watched by those who watched {of}", "看过{of}的人也看"),
+    "popular": ("popular now", "近期热门"),
     # Values.
     "stage:glance": ("glanced", "随便看看"),
     "stage:deep_browse": ("looked closely", "深度浏览"),

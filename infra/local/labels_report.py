@@ -11,7 +11,7 @@ from rich.text import Text
 
 from aftershow.model.instants import parse_instant
 from infra.local.label_words import phrase, word
-from infra.local.words import moment
+from infra.local.words import moment, plain
 
 _CLOCK = " 00:00"
 
@@ -40,6 +40,17 @@ def labels_grid(told: Mapping[str, Any], zone: str, now: int | None, locale: str
         if one["peak"] is not None:
             at = moment(parse_instant(one["peak"]["at"]), zone, locale, now)
             grid.add_row(word("peak", locale), Text(at), Text(_why(one["peak"]["reasons"], locale)))
+    return grid
+
+
+def recommended_grid(told: Mapping[str, Any], locale: str) -> Table:
+    """What would be shown, the best first, each with why; no rows where nothing was learnt."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(max_width=48)
+    grid.add_column(style="dim")
+    for one in (*told["recommended"]["products"], *told["recommended"]["shows"]):
+        why = word(one["why"], locale).replace("{of}", plain(one["because_name"] or ""))
+        grid.add_row(Text(plain(one["name"])), Text(why))
     return grid
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aftershow.model.engagements import Engagement, Reason
@@ -14,6 +14,7 @@ from aftershow.rules.engagement import hour_histogram
 from aftershow.rules.labels import VERSION, Known, label, next_window
 from aftershow.rules.peak import peak
 from aftershow.rules.planning import zone_of
+from aftershow.rules.recommending import Recommended
 from aftershow.rules.timing import active_mask
 from infra.local.records import Human, Records
 
@@ -33,6 +34,24 @@ def labels_json(records: Records, human: Human) -> dict[str, Any]:
         "next_window": _window(records, facts),
         "usual_hours": _hours(records, human, engagements.values()),
     }
+
+
+def recommended_json(records: Records, human: Human) -> dict[str, Any]:
+    """What would be shown to a person, why, and with which of theirs it goes."""
+    products, shows = records.recommended(human)
+
+    def named(name: str | None) -> str | None:
+        product, show = records.products.get(name or ""), records.shows.get(name or "")
+        return (product.text("name") if product else show.text("title") if show else None) or name
+
+    def told(listed: Sequence[Recommended]) -> list[dict[str, Any]]:
+        return [
+            {"id": one.id, "name": named(one.id), "points": round(one.points, 6), "why": one.why,
+             "because": one.because, "because_name": named(one.because)}
+            for one in listed
+        ]  # fmt: skip
+
+    return {"products": told(products), "shows": told(shows)}
 
 
 def peak_json(engagement: Engagement) -> dict[str, Any] | None:

@@ -33,9 +33,8 @@ from infra.local.command import (
     refusing,
 )
 from infra.local.desk import open_desk
-from infra.local.report import plain
 from infra.local.shops import open_shop
-from infra.local.words import moment, word
+from infra.local.words import moment, plain, word
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -39,8 +39,8 @@ from infra.local.command import (
 )
 from infra.local.dry_run import DryRun, dry_run
 from infra.local.dry_run_report import dry_run_json, print_dry_run
-from infra.local.report import plain
 from infra.local.shops import OpenShop, open_shop
+from infra.local.words import plain
 
 app = typer.Typer(
     no_args_is_help=True,

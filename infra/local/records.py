@@ -23,14 +23,16 @@ from aftershow.model.viewers import Address, Head
 from aftershow.ports import keys
 from aftershow.ports.store import Item, Row
 from aftershow.rules import engagement as engagements
-from aftershow.rules import repurchase
+from aftershow.rules import recommending, repurchase
 from aftershow.rules.coverage import of_shop
 from aftershow.rules.identifiers import Identifier, named_by
 from aftershow.rules.intent import score
 from aftershow.rules.labels import Measure
 from aftershow.rules.merging import lead
 from aftershow.rules.planning import Person, Shop
+from aftershow.rules.recommending import Recommended
 from aftershow.services import catalog, labelling, launching, standing
+from aftershow.services.recommending import learnt_of
 from aftershow.services.recounted import Recount
 from aftershow.services.recounting import recount
 from infra.local.host import LocalHost
@@ -206,6 +208,18 @@ class Records:
     def repurchase(self) -> repurchase.Trained | None:
         """The shop's own scorecard of who buys again."""
         return catalog.repurchase(self._host.ports("schedule_reminder"))
+
+    def recommended(self, human: Human) -> tuple[tuple[Recommended, ...], tuple[Recommended, ...]]:
+        """Products and shows that would be shown to a person now."""
+        engagements = self.engagements_of(human, shows_only=False).values()
+        ports = self._host.ports("schedule_reminder")
+        products = recommending.acts_with_products(engagements, self.orders_of(human))
+        shows = recommending.acts_with_shows(engagements)
+        by, of_shows = learnt_of(ports, products), learnt_of(ports, shows, shows=True)
+        return (
+            recommending.recommend(products, by, self.products, self.now),
+            recommending.recommend_shows(shows, of_shows, self.shows, self.now),
+        )
 
     def labels_of(self, human: Human) -> Mapping[LabelName, str]:
         """A person's labels as they were last written down."""

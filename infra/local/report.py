@@ -5,7 +5,6 @@ What came from outside is printed as text, never as markup, and without control 
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
@@ -21,9 +20,9 @@ from rich.text import Text
 from aftershow.model.instants import parse_instant
 from infra.local import coverage_words, label_words, words
 from infra.local.engagements_told import engagements_grid
-from infra.local.labels_report import labels_grid
+from infra.local.labels_report import labels_grid, recommended_grid
 from infra.local.summary import Count, ReminderRow, Story, Summary
-from infra.local.words import moment, money, phrase, share, word
+from infra.local.words import moment, money, phrase, plain, share, word
 
 # The beginning of a long list; the page shows more of it, JSON all.
 TERMINAL_ROWS = 12
@@ -60,6 +59,9 @@ def print_story(story: Story, told: Mapping[str, Any], locale: str, console: Con
         console.print(section(word("identity", locale), identity))
     console.print(section(word("can_be_written", locale), _reach(story, told, locale)))
     console.print(section(label_words.word("labels", locale), labels_grid(told, story.zone, story.now, locale)))
+    shown = recommended_grid(told, locale)
+    if shown.row_count:
+        console.print(section(label_words.word("recommended", locale), shown))
     if told["engagements"]:
         console.print(section(word("in_shows", locale), engagements_grid(told["engagements"], locale)))
     heading = f"{word('story', locale)} ({word('times_in', locale)} {story.zone})"
@@ -104,11 +106,6 @@ def _against(told: Mapping[str, Any], story: Story, locale: str) -> str:
         return reason
     since = moment(parse_instant(told["since"]), story.zone, locale, story.now)
     return f"{reason} ({word('since', locale)} {since})"
-
-
-def plain(text: str) -> str:
-    """Without control characters: a name must not move the cursor or colour the screen."""
-    return "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
 
 
 def _parts(summary: Summary, locale: str) -> Iterator[RenderableType]:

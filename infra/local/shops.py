@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
+from aftershow.model.viewers import Head
 from aftershow.ports.bus import BusEvent
 from aftershow.ports.ports import Ports
 from aftershow.services import scheduling
@@ -31,6 +32,7 @@ class OpenShop:
     signed_at: Callable[[], int]
     via: str
     shows: Callable[[], Sequence[Show]]
+    heads: Callable[[], Iterable[Head]]
     # Keys the hashes of addresses; asked for only where an address must be found.
     address_secret: Callable[[], str]
 
@@ -75,6 +77,7 @@ def of_run(run: runs.Run, data: Path) -> OpenShop:
         signed_at,
         "local state",
         lambda: list(run.records().shows.values()),
+        lambda: list(run.records().heads.values()),
         lambda: settings.address_secret,
     )
 
@@ -83,6 +86,9 @@ def _deployed(found: stack.Stack) -> OpenShop:
     def shows() -> list[Show]:
         return [Show.read(item.body) for item in found.items("catalog", "show#")]
 
+    def heads() -> Iterable[Head]:
+        return (Head.read(item.body) for item in found.items("viewers", ""))
+
     return OpenShop(
         f"{found.name}, {found.region}",
         _ports(found),
@@ -90,6 +96,7 @@ def _deployed(found: stack.Stack) -> OpenShop:
         real_now,
         found.identity,
         shows,
+        heads,
         lambda: kept.of_stack(found).address_secret(),
     )
 

@@ -21,7 +21,7 @@ from aftershow.rules.planning import EXPIRED, LeftAlone, plan, zone_of
 from aftershow.rules.reachability import Reach, reachability
 from infra.local.books import entry_json, ledger, points_json
 from infra.local.engagements_told import engagement_json, orders_in
-from infra.local.labels_told import labels_json, peak_json
+from infra.local.labels_told import labels_json, peak_json, recommended_json
 from infra.local.records import Human, Records
 from infra.local.report import STORY_LINES
 from infra.local.stories import SHORT_ID, because, planned_because, story
@@ -296,6 +296,7 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         else [],
         "not_joined": records.namesakes(human),
         "called": labels_json(records, human),
+        "recommended": recommended_json(records, human),
         "engagements": _engagements(records, human, engagements),
         "orders": [
             {**one.model_dump(exclude_defaults=True), "at": iso(one.at) if one.at is not None else None}

@@ -6,6 +6,7 @@ that are not here are shown as they are: a new reason is better read raw than no
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -336,6 +337,11 @@ def phrase(code: str, amount: int | None, locale: str) -> str:
     if "{n}" in text:
         return " ".join(text.replace("{n}", "" if amount is None else f"{amount:,}").split())
     return f"{text} ×{amount:,}" if amount is not None and amount > 1 else text
+
+
+def plain(text: str) -> str:
+    """Without control characters: a name must not move the cursor or colour the screen."""
+    return "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
 
 
 def compound(code: str, locale: str) -> str:

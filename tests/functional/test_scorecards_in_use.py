@@ -14,7 +14,7 @@ from aftershow.ports import keys
 from aftershow.ports.store import Put
 from aftershow.rules import intent
 from aftershow.services import catalog
-from infra.local import scores
+from infra.local import bringing
 from tests.functional.running import aftershow
 from tests.functional.story import Shop, Show, Viewer, at
 
@@ -43,8 +43,8 @@ def test_the_scorer_uses_it_within_five_seconds_and_names_its_version() -> None:
     shop, mei, lan = Shop(OPENS), Viewer("mei"), Viewer("lan")
     shop.hears(mei.enters(SHOW, OPENS + MINUTE), mei.comments(SHOW, OPENS + 2 * MINUTE, "how much is it?"))
     assert score_of(shop, mei).version == intent.VERSION
-    assert scores.keep(shop.host.store, card())
-    assert not scores.keep(shop.host.store, card())
+    assert bringing.keep(shop.host.store, card())
+    assert not bringing.keep(shop.host.store, card())
     shop.until(shop.now + 5 * SECOND)
     shop.hears(lan.comments(SHOW, shop.now + SECOND, "how much is it?"), mei.leaves(SHOW, shop.now + SECOND))
     for viewer in (lan, mei):
@@ -65,7 +65,7 @@ def test_a_card_that_this_version_can_not_use_stops_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("{", "is no scorecard"),
+        ("{", "is neither a scorecard nor recommendations"),
         (card(features=("product_seconds",), steps=()).body(), "not known of an engagement: product_seconds"),
         (card(positives=3).body(), "at least 20 of each"),
         (
@@ -78,8 +78,8 @@ def test_a_card_that_this_version_can_not_use_stops_nothing() -> None:
 def test_a_bad_card_is_refused_with_a_word(text: str, word: str, tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(scores.BadCard, match=word):
-        scores.read_card(path)
+    with pytest.raises(bringing.BadCard, match=word):
+        bringing.read_learnt(path)
 
 
 def test_the_commands_bring_it_list_it_and_take_it_back(tmp_path: Path) -> None:
@@ -92,4 +92,4 @@ def test_the_commands_bring_it_list_it_and_take_it_back(tmp_path: Path) -> None:
     assert (told["intent"]["version"], told["intent"]["rows"]) == ("trained-test", 100)
     aftershow("scores", "drop", "intent", "--data", data)
     assert intent.VERSION in aftershow("scores", "list", "--data", data).stdout
-    assert "there is no score" in aftershow("scores", "drop", "beauty", "--data", data, status=2).stderr
+    assert "there is no beauty" in aftershow("scores", "drop", "beauty", "--data", data, status=2).stderr

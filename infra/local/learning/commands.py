@@ -18,6 +18,7 @@ from aftershow.model.scorecards import Scorecard
 from aftershow.rules.intent import FEATURES as INTENT_FEATURES
 from infra.local.command import JsonOption, check_writable, json_text, put, refuse, refusing
 from infra.local.learning.purchases import Purchases, read_purchases
+from infra.local.learning.recommending import measure, train_recommendations
 from infra.local.learning.samples import BadData, Samples, text_lines
 from infra.local.learning.sessions import by_product_seconds, month, read_sessions
 from infra.local.learning.viewings import Viewings, read_viewings
@@ -34,6 +35,7 @@ class What(StrEnum):
 
     INTENT = "intent"
     REPURCHASE = "repurchase"
+    RECOMMENDATIONS = "recommendations"
 
 
 class Form(StrEnum):
@@ -48,9 +50,9 @@ class Form(StrEnum):
 WhatArgument = Annotated[
     What,
     typer.Argument(
-        metavar="intent|repurchase",
+        metavar="intent|repurchase|recommendations",
         show_default=False,
-        help="The score: will a visitor order, will a customer buy again.",
+        help="Will a visitor order, will a customer buy again, what goes with what.",
     ),
 ]
 DataOption = Annotated[
@@ -61,7 +63,8 @@ FormOption = Annotated[
     Form | None,
     typer.Option(
         "--format",
-        help="For intent shoppers or segment, for repurchase cdnow, online-retail or segment. Found out by itself.",
+        help="For intent shoppers or segment, for repurchase cdnow, online-retail or segment, for recommendations "
+        "online-retail or segment. Found out by itself.",
         show_default=False,
     ),
 ]
@@ -79,8 +82,12 @@ def train(
 ) -> None:
     """Learn a scorecard from a file. Nothing of the file but counts and the score's points gets into it.
 
-    The first run installs scikit-learn and scipy. Look first how good it is: aftershow evaluate.
+    The first run installs scikit-learn and scipy. Look first how good it is: aftershow evaluate. Then bring it into a
+    shop: aftershow scores push FILE.
     """
+    if what is What.RECOMMENDATIONS:
+        _train_recommendations(data, form, out)
+        return
     _install()
     from infra.local.learning.training import Disagrees, train_intent, train_repurchase
 
@@ -130,9 +137,13 @@ def evaluate(
 
     intent: five-fold over all sessions or viewers, or learnt on what was before --test-from. repurchase: as of
     --test-from (the middle of the file unless given), learnt only from what was known by then. AUC .5 is chance; Brier
-    is the mean squared error of the probability, to be compared with that of the base rate.
+    is the mean squared error of the probability, to be compared with that of the base rate. recommendations: the last
+    order of each customer, from what was known when its day began; beside it what is popular.
     """
     check_writable(json_file)
+    if what is What.RECOMMENDATIONS:
+        _evaluate_recommendations(data, form, json_file)
+        return
     _install()
     from infra.local.learning.training import Disagrees
 
@@ -147,6 +158,35 @@ def evaluate(
         _print(measured)
     if json_file:
         put(json_file, json_text(measured.told()))
+
+
+def _train_recommendations(data: Path, form: Form | None, out: Path) -> None:
+    with refusing(BadData, OSError):
+        learnt = train_recommendations(data, _form_of_baskets(data, form))
+        out.write_text(learnt.body() + "\n", encoding="utf-8")
+    _say(
+        f"learnt from {learnt.popular.baskets:,} baskets what goes with {len(learnt.products):,} products and "
+        f"{len(learnt.shows):,} shows: {out} ({out.stat().st_size:,} bytes)"
+    )
+
+
+def _evaluate_recommendations(data: Path, form: Form | None, json_file: str | None) -> None:
+    with refusing(BadData, OSError):
+        measured = measure(data, _form_of_baskets(data, form))
+    if json_file != "-":
+        typer.echo(f"the last order of {measured.customers:,} customers, from what was known when its day began")
+        typer.echo("of ten shown, hits · customers with a hit · of the order's new products, shown")
+        for name, hits in measured.named():
+            typer.echo(f"  {hits.rate:.4f} · {hits.customers:.3f} · {hits.recall:.4f}  {name}")
+    if json_file:
+        put(json_file, json_text(measured.told()))
+
+
+def _form_of_baskets(data: Path, form: Form | None) -> str:
+    found = form or _form_of(data)
+    if found not in (Form.ONLINE_RETAIL, Form.SEGMENT):
+        raise BadData(f"what goes with what is learnt from baskets: --format online-retail or segment, not {found}")
+    return found.value
 
 
 def _evaluate_intent(data: Path, form: Form | None, card: Scorecard | None, test_from: str | None) -> Evaluation:

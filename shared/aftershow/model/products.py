@@ -7,13 +7,14 @@ from typing import Literal
 from aftershow.model.base import Record, Stamped
 
 ProductField = Literal[
-    "name", "price", "url", "image_url", "category", "stock",
+    "name", "price", "url", "image_url", "category", "stock", "consumable",
     "selling_point", "offer", "video_url",  # what messages say of it beside its name and price
 ]  # fmt: skip
 
 
 class Product(Record):
-    """A product. Each field is decided by its newest statement; a price is "MINOR CURRENCY", stock a number as text."""
+    """A product. Each field is decided by its newest statement; a price is "MINOR CURRENCY", stock a number as text,
+    consumable "true" where people buy it again when it is used up."""
 
     product: str
     fields: dict[ProductField, Stamped] = {}

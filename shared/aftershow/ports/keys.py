@@ -51,6 +51,16 @@ def label_shard(shard: int) -> str:
     return f"labels@{shard}"
 
 
+def popular() -> Key:
+    """What is popular, and the version of what was learnt that is in use."""
+    return Key("catalog", "popular")
+
+
+def neighbours(kind: str, name: str) -> Key:
+    """What goes with one product or show."""
+    return Key("catalog", f"neighbours#{kind}#{name}")
+
+
 def yardstick() -> Key:
     """By what a shop measures its customers."""
     return Key("catalog", "yardstick")

@@ -654,6 +654,8 @@ def _product_news(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
     if properties.get("price") is not None:
         minor, currency = _money(properties, stamp, "price")
         fields["price"] = f"{minor} {currency}"
+    if isinstance(properties.get("consumable"), bool):
+        fields["consumable"] = "true" if properties["consumable"] else "false"
     return ProductNews(product[:128], fields)
 
 
