@@ -114,8 +114,9 @@ ACTS = st.lists(
     ),
     max_size=12, unique_by=lambda act: act.id,
 )  # fmt: skip
-NEAR = st.lists(
-    st.builds(Near, id=st.sampled_from(THINGS), permille=st.integers(0, 1000)), max_size=20, unique_by=lambda n: n.id
+ONE_NEAR = st.builds(Near, id=st.sampled_from(THINGS), permille=st.integers(0, 1000))
+NEAR = st.lists(ONE_NEAR, max_size=20, unique_by=lambda one: one.id).map(
+    lambda listed: tuple(sorted(listed, key=lambda one: -one.permille))
 )
 LEARNTS = st.builds(
     Learnt, st.dictionaries(st.sampled_from(THINGS), NEAR, max_size=12), NEAR
