@@ -33,9 +33,8 @@ from infra.local.command import (
     refuse,
     refusing,
 )
-from infra.local.report import plain
 from infra.local.shops import OpenShop, open_shop
-from infra.local.words import word
+from infra.local.words import plain, word
 
 app = typer.Typer(
     no_args_is_help=True,
