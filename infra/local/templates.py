@@ -32,10 +32,10 @@ from infra.local.command import (
     refuse,
     refusing,
 )
-from infra.local.report import plain
 from infra.local.shops import OpenShop, open_shop
 from infra.local.template_checks import Finding, Shelf, findings
 from infra.local.template_preview import Message, written
+from infra.local.words import plain
 
 app = typer.Typer(
     no_args_is_help=True,
