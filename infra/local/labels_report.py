@@ -14,6 +14,8 @@ from infra.local.label_words import phrase, word
 from infra.local.words import moment, plain
 
 _CLOCK = " 00:00"
+# Their values are no words of ours.
+SAID_AS_IT_IS = ("rfm", "taste", "region")
 
 
 def labels_grid(told: Mapping[str, Any], zone: str, now: int | None, locale: str) -> RenderableType:
@@ -24,8 +26,8 @@ def labels_grid(told: Mapping[str, Any], zone: str, now: int | None, locale: str
     grid.add_column(max_width=34)
     grid.add_column(style="dim")
     for name, label in called["labels"].items():
-        value = label["value"] if name == "rfm" else word(f"{name}:{label['value']}", locale)
-        grid.add_row(word(name, locale), Text(value), Text(_why(label["reasons"], locale)))
+        value = label["value"] if name in SAID_AS_IT_IS else word(f"{name}:{label['value']}", locale)
+        grid.add_row(word(name, locale), Text(plain(value)), Text(_why(label["reasons"], locale)))
     for name, score in called["scores"].items():
         why = f"{_why(score['reasons'], locale)} ({score['version']})"
         grid.add_row(word(name, locale), Text(f"{score['value']} / 100"), Text(why))

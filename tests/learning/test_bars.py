@@ -53,6 +53,28 @@ def test_months_that_differ_are_harder_and_are_told_as_they_are() -> None:
     assert 0.5 < told["auc"] < 0.7
 
 
+def test_recommendations_hit_twice_as_often_as_what_is_popular() -> None:
+    data = real_data("online_retail_to_2011-06.csv.gz")
+    told = json.loads(aftershow("evaluate", "recommendations", "--data", data, "--json", "-").stdout)
+    sys.stdout.write(f"recommendations: of ten shown {told['hit_rate_at_10']:.4f}, popular {told['popularity']:.4f}\n")
+    assert told["rows"] == 1603
+    assert told["hit_rate_at_10"] >= 2 * told["popularity"]
+    assert told["recommended"]["customers_with_a_hit"] > told["popular_without_what_they_have"]["customers_with_a_hit"]
+
+
+def test_intent_is_learnt_from_a_shops_own_events(tmp_path: Path) -> None:
+    """Generated shows, so the figure says that it works, not how well."""
+    data, events, card = tmp_path / "shop.db", tmp_path / "events.ndjson.gz", tmp_path / "intent.json"
+    aftershow("demo", "--viewers", 600, "--days", 9, "--data", data)
+    aftershow("export", "events", events, "--data", data)
+    told = evaluated("intent", "--data", events, "--format", "segment")
+    assert told["auc"] > told["baselines"]["default_weights"]
+    assert told["brier"] < told["brier_of_base_rate"]
+    aftershow("train", "intent", "--data", events, "--out", card)
+    assert "now scored by trained-" in aftershow("scores", "push", card, "--data", data).stdout
+    assert evaluated("intent", "--data", events, "--model", card)["rows"] == told["rows"]
+
+
 def test_a_trained_scorecard_can_be_measured_and_is_small(tmp_path: Path) -> None:
     data, card = real_data("online_shoppers_feb_to_oct.csv.gz"), tmp_path / "intent.json"
     aftershow("train", "intent", "--data", data, "--out", card)

@@ -23,6 +23,7 @@ from aftershow.rules.habits import STAGES, marks, stage_of
 from aftershow.rules.labels import Known, Labelled, Measure, label, next_window
 from aftershow.rules.sharing import bought_by_share, with_buyer
 from infra.local.label_words import WORDS
+from infra.local.labels_report import SAID_AS_IT_IS
 from infra.local.words import WORDS as REPORT_WORDS
 from tests.unit.samples import START, examples
 
@@ -126,7 +127,7 @@ def test_every_label_has_a_reason_and_words_in_both_languages(orders: list[Any],
         assert name in get_args(LabelName)
         assert one.reasons or name == "stage"
         assert name in WORDS
-        assert name == "rfm" or f"{name}:{one.value}" in WORDS, f"{name}:{one.value}"
+        assert name in SAID_AS_IT_IS or f"{name}:{one.value}" in WORDS, f"{name}:{one.value}"
         for reason in one.reasons:
             assert reason.code in WORDS or reason.code in REPORT_WORDS, reason.code
 
@@ -276,6 +277,19 @@ def test_silent_in_the_shows_and_active_elsewhere() -> None:
     assert value(called(Facts(), show, day), "presence") == "elsewhere"
     assert value(called(Facts(), engagement("s1", START - DAY)), "presence") == "in_shows"
     assert value(called(Facts(), day), "presence") is None
+
+
+def test_groups_by_taste_and_region() -> None:
+    spoke = [
+        engagement("s1", START - 2 * DAY, interests={"green tea": START - 2 * DAY, "cups": START - 2 * DAY}),
+        engagement("s2", START - DAY, interests={"cups": START - DAY}),
+    ]
+    assert value(called(Facts(), *spoke), "taste") == "cups"
+    assert value(called(Facts(), spoke[0]), "taste") == "green tea"
+    assert value(called(Facts(), engagement("s3", START)), "taste") is None
+    living = Facts(traits={"zone": said("Asia/Urumqi"), "context_zone": said("Asia/Tokyo")})
+    assert value(called(living), "region") == "Asia/Urumqi"
+    assert value(called(Facts()), "region") is None
 
 
 def test_the_next_purchase_is_expected_after_their_own_gap() -> None:

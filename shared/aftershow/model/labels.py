@@ -12,7 +12,7 @@ from aftershow.model.engagements import Reason
 # Which labels there are. A change of one is a domain event; numbers that move every day are not among them.
 LabelName = Literal[
     "stage", "life_cycle", "activity", "rfm", "value", "churn", "segment", "motive", "sharer",
-    "price_sensitive", "hesitant", "presence",
+    "price_sensitive", "hesitant", "presence", "taste", "region",
 ]  # fmt: skip
 Quartet = tuple[int, int, int, int]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from aftershow.model.engagements import Engagement, Kind, Reason
 from aftershow.model.instants import DAY, MINUTE
 from aftershow.model.labels import Label
-from aftershow.model.viewers import RecentOrder
+from aftershow.model.viewers import Facts, RecentOrder, Trait
 from aftershow.rules.attribution import attributed_show
 from aftershow.rules.clocks import Clock
 from aftershow.rules.customers import because, days_since
@@ -96,6 +96,7 @@ def marks(engagement: Engagement) -> tuple[object, ...]:
         any(kind in counts for kind in SPEAKING),
         engagement.first_at,
         engagement.last_at // DAY,
+        tuple(sorted(engagement.interests.items())),
     )
 
 
@@ -141,6 +142,28 @@ def motive(orders: Sequence[RecentOrder], engagements: Mapping[str, Engagement])
     reasons = (because("ordered_after_minutes", minutes), because("looked_round", looked))
     impulsive = minutes < IMPULSIVE_MINUTES and looked < LOOKED_ROUND
     return Label(value="impulsive" if impulsive else "comparing", reasons=reasons)
+
+
+def taste(engagements: Collection[Engagement]) -> Label | None:
+    """What somebody speaks of or votes for in most of their visits, of equal ones the newest (C18); None where they
+    named no interest."""
+    visits: dict[str, list[int]] = {}
+    for one in engagements:
+        for name, at in one.interests.items():
+            visits.setdefault(name, []).append(at)
+    if not visits:
+        return None
+    best = max(visits, key=lambda name: (len(visits[name]), max(visits[name]), name))
+    return Label(value=best, reasons=(because("named_in_visits", len(visits[best])),))
+
+
+def region(facts: Facts) -> Label | None:
+    """Where somebody lives, as far as their zone says it (C18); None where nobody said."""
+    said: tuple[tuple[Trait, str], ...] = (("zone", "zone_of_profile"), ("context_zone", "zone_of_device"))
+    for name, code in said:
+        if (zone := facts.trait(name)) is not None:
+            return Label(value=zone, reasons=(because(code),))
+    return None
 
 
 def presence(engagements: Collection[Engagement], clock: Clock) -> Label | None:

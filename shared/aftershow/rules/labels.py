@@ -95,6 +95,7 @@ def label(known: Known, by: Measure, now: int) -> Labelled:
     found["price_sensitive"] = habits.price_sensitive(counts)
     found["hesitant"] = habits.hesitant(counts)
     found["presence"] = habits.presence(everywhere, clock)
+    found["taste"], found["region"] = habits.taste(everywhere), habits.region(known.facts)
     return Labelled({name: one for name, one in found.items() if one is not None}, clock.next_at)
 
 
