@@ -17,12 +17,23 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import ParseError
 
+from aftershow.model.channels import ADDRESSES
 from infra.local.intrinsics import parse
 
 INFRA = Path(__file__).resolve().parent.parent
-# Channels that this version can send on; and those of the brief that it can't yet.
-CHANNELS = ("email", "file")
-NOT_YET = ("sms", "push", "wechat", "wecom", "webhook")
+# Channels that this version can send on.
+CHANNELS = tuple(ADDRESSES)
+# The parameter that names a channel's provider, and which providers there are, the usual one first.
+PROVIDERS = {
+    "email": ("EmailProvider", ("ses", "smtp")),
+    "sms": ("SmsProvider", ("aws", "sns", "aliyun", "tencent")),
+    "push": ("PushProvider", ("sns",)),
+    "wechat": ("WechatProvider", ("wechat",)),
+    "wecom": ("WecomProvider", ("wecom",)),
+    "webhook": ("WebhookProvider", ("webhook",)),
+}
+# Who sends with the function's own rights.
+WITHOUT_OPTIONS = ("ses",)
 # What the template takes: parameters stand in descriptions, which are short.
 MAX_NAME, MAX_SENDER, MAX_ADDRESS = 40, 64, 90
 
@@ -146,11 +157,26 @@ def channels(text: str) -> str:
     if not listed:
         raise ValueError(f"which channels? There are {', '.join(CHANNELS)}")
     for one in listed:
-        if one in NOT_YET:
-            raise ValueError(f"{one} doesn't exist yet in this version: leave it out ({', '.join(CHANNELS)} do)")
         if one not in CHANNELS:
             raise ValueError(f"{one!r} is no channel: there are {', '.join(CHANNELS)}")
     return ",".join(listed)
+
+
+def providers(channels: str, said: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that follow from the channels in use and from the providers that were said (channel to name; empty
+    where nothing was said). Raises ValueError."""
+    used = channels.split(",")
+    found: dict[str, str] = {}
+    for channel, (parameter, known) in PROVIDERS.items():
+        name = said.get(channel, "")
+        if name and name != "none" and name not in known:
+            raise ValueError(f"{name!r} is no provider of {channel}: there are {', '.join(known)}")
+        chosen = name if name not in ("", "none") else known[0] if channel != "sms" else ""
+        if channel in used and not chosen:
+            raise ValueError(f"who sends your text messages? There are {', '.join(known)}")
+        found[parameter] = chosen if channel in used or channel == "email" else "none"
+    with_options = any(one not in ("none", *WITHOUT_OPTIONS) for one in found.values())
+    return {**found, "ChannelSecret": "on" if with_options else "off", "FileChannel": "on" if "file" in used else "off"}
 
 
 def _near(text: str, known: list[str]) -> str:

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from aftershow.adapters.file import FileChannel
 from aftershow.adapters.mime import Letterhead
 from aftershow.model.templates import Template
 from aftershow.ports import keys
@@ -60,10 +61,20 @@ def init(
     country: Annotated[str | None, typer.Option(help="Country of telephone numbers (ISO 3166), like CN.")] = None,
     sender: Annotated[str | None, typer.Option(help="E-mail address that messages come from.")] = None,
     postal_address: Annotated[str | None, typer.Option(help="Your postal address, for marketing messages.")] = None,
-    channels: Annotated[str | None, typer.Option(help="Channels in use, the preferred first: email, file.")] = None,
+    channels: Annotated[
+        str | None, typer.Option(help=f"Channels in use, the preferred first: {', '.join(answers.CHANNELS)}.")
+    ] = None,
+    email_provider: Annotated[str | None, typer.Option(help="Who sends e-mail: ses, or smtp.")] = None,
+    sms_provider: Annotated[str | None, typer.Option(help="Who sends texts: aws, sns, aliyun, tencent.")] = None,
     name_of_stack: Annotated[str | None, typer.Option("--stack", help="Name of the stack to deploy.")] = None,
     region: Annotated[str | None, typer.Option(help="AWS region to deploy into.")] = None,
-    test_to: Annotated[str | None, typer.Option(help="Send a test message to this address: your own.")] = None,
+    test_to: Annotated[
+        str | None,
+        typer.Option(
+            help="Send a test message to yourself: an e-mail address, a number like +8613812345678, ios:TOKEN, "
+            "android:TOKEN, wechat:OPENID, wecom:CUSTOMER, webhook."
+        ),
+    ] = None,
     test_playbook: Annotated[str, typer.Option(help="Whose first message the test is.")] = "hot-replay",
     config: Annotated[
         Path, typer.Option(help="SAM configuration file; else .aftershow/samconfig.toml.", show_default=False)
@@ -81,11 +92,12 @@ def init(
     given = {
         "ShopName": name, "ShopZone": zone, "ShopCurrency": currency, "ShopLocale": locale, "ShopCountry": country,
         "Sender": sender, "PostalAddress": postal_address, "Channels": channels,
+        "EmailProvider": email_provider, "SmsProvider": sms_provider,
     }  # fmt: skip
     with refusing(answers.ConfigError, stack.StackError, runs.CannotRun, catalog.CatalogError, OSError):
         before, deployment = answers.read(config), answers.deployment(config)
         parameters = answered(given, before, _prompt if sys.stdin.isatty() else None)
-        address = _test_address(test_to)
+        to = _target(test_to)
         name_of_stack, region = name_of_stack or deployment["stack"], region or deployment["region"]
         account = proving.prove({**before, **parameters}, name_of_stack, region, context.obj)
         parameters |= _rate(account, before)
@@ -99,10 +111,11 @@ def init(
                 "parameters": parameters,
                 "changed": changes(before, parameters),
                 "proofs": [{"what": one.what, "state": one.state, "words": one.words} for one in account.proofs],
+                "test": None,
             }
-            letterhead = Letterhead(shop.settings.sender, shop.settings.shop_name, shop.signed_at)
-            channel = _channel(account, letterhead, region, context.obj)
-            told["test"] = _test(shop, test_playbook, address, channel, letterhead, data) if address else None
+            if to is not None:
+                channel = _channel(to.channel, account, shop, region, context.obj)
+                told["test"] = _test(shop, test_playbook, to, channel, data)
             _all_off(shop)
             dry = _last_show(shop)
             told["dry_run"] = dry_run_json(dry) if dry else None
@@ -133,8 +146,11 @@ def answered(given: Mapping[str, str | None], before: Mapping[str, str], prompt:
             found[question.parameter] = question.check(stands if said is None else said)
         except ValueError as error:
             refuse(f"{question.option}: {error}", ASKED_WRONGLY)
-    found["FileChannel"] = "on" if "file" in found["Channels"].split(",") else "off"
-    return found
+    named = {one: given.get(name) or before.get(name, "") for one, (name, _) in answers.PROVIDERS.items()}
+    try:
+        return found | answers.providers(found["Channels"], named)
+    except ValueError as error:
+        refuse(f"--sms-provider, --email-provider: {error}", ASKED_WRONGLY)
 
 
 def _ask(question: answers.Question, stands: str, prompt: Prompt) -> str:
@@ -149,11 +165,11 @@ def _prompt(words: str, stands: str) -> str:
     return str(typer.prompt(words, default=stands, err=True))
 
 
-def _test_address(test_to: str | None) -> str | None:
+def _target(test_to: str | None) -> sample_message.Target | None:
     if test_to is None:
         return None
     try:
-        return answers.sender(test_to)
+        return sample_message.target(test_to)
     except ValueError as error:
         refuse(f"--test-to: {error}", ASKED_WRONGLY)
 
@@ -174,19 +190,23 @@ def _rate(account: proving.Account, before: Mapping[str, str]) -> dict[str, str]
 
 
 def _channel(
-    account: proving.Account, letterhead: Letterhead, region: str, connect: stack.Connect | None
+    channel: str, account: proving.Account, shop: OpenShop, region: str, connect: stack.Connect | None
 ) -> Channel | None:
     """The real channel, where its credentials are proved."""
+    if channel != "email" or shop.settings.provider_of(channel) != "ses":
+        return account.channels.get(channel)
     if not account.can_send:
         return None
     from aftershow.adapters.ses import SesChannel
 
-    return SesChannel((connect or stack.connected())("sesv2", region or None), letterhead)
+    return SesChannel((connect or stack.connected())("sesv2", region or None), _letterhead(shop))
 
 
-def _test(
-    shop: OpenShop, playbook: str, address: str, channel: Channel | None, letterhead: Letterhead, data: Path
-) -> str:
+def _letterhead(shop: OpenShop) -> Letterhead:
+    return Letterhead(shop.settings.sender, shop.settings.shop_name, shop.signed_at)
+
+
+def _test(shop: OpenShop, playbook: str, to: sample_message.Target, channel: Channel | None, data: Path) -> str:
     store = shop.ports.store
     found = next((one.playbook for one in launching.playbooks(store) if one.playbook.id == playbook), None)
     item = store.get(keys.template(found.steps[0].template)) if found else None
@@ -195,10 +215,11 @@ def _test(
     show = next(iter(shop.ended_shows()), None)
     try:
         shared = snippets(shop.ports)
-        message = sample_message.sample(found, Template.read(item.body), shared, shop.settings, show, address)
+        message = sample_message.sample(found, Template.read(item.body), shared, shop.settings, show, to)
     except NotRendered as error:
         return f"not sent: {error}"
-    return sample_message.send(message, channel, data.with_name(f"{data.stem}-messages"), letterhead)
+    files = FileChannel(data.with_name(f"{data.stem}-messages"), _letterhead(shop))
+    return sample_message.send(message, channel, shop.settings.provider_of(to.channel), files)
 
 
 def _all_off(shop: OpenShop) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.local import stack
+from aftershow.ports.channels import Channel
+from infra.local import channel_proofs, stack
+from infra.local.channel_proofs import Proof
 
-State = Literal["proved", "wrong", "not proved"]
 # SES: a new account may send 200 messages a day, to verified addresses only.
 _SANDBOX = "in the sandbox: only verified addresses get mail; ask for production access in the SES console"
 # Two send queues take the rate each: see the template's SendRatePerSecond.
@@ -18,21 +19,14 @@ _QUEUES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """What was looked at, how it stands, and in words what was seen or what to do."""
-
-    what: str
-    state: State
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class Account:
-    """What a real account told: proofs, and whether an e-mail can go out through it."""
+    """What a real account told: proofs, whether an e-mail can go out through SES, and the other channels that a test
+    can go out over."""
 
     proofs: list[Proof]
     can_send: bool = False
     known: bool = False
+    channels: Mapping[str, Channel] = field(default_factory=dict)
     # Messages a second that each of the two send queues may pass on at most; None where it is not known.
     rate: int | None = None
 
@@ -52,15 +46,20 @@ def prove(
         return Account([Proof("AWS identity", "not proved", f"{error}. Everything local works without it")])
     proofs = [Proof("AWS identity", "proved", f"{arn}, region {region}")]
     proofs.append(_stack(name, region, connect))
-    if "email" not in parameters.get("Channels", "").split(","):
-        return Account(proofs, known=True)
+    others = channel_proofs.prove(parameters, name, region, connect)
+    proofs += others.proofs
+    by_ses = parameters.get("EmailProvider", "ses") == "ses"
+    if "email" not in parameters.get("Channels", "").split(",") or not by_ses:
+        return Account(proofs, known=True, channels=others.channels)
     if region.startswith("cn-"):
-        words = "there is no SES in the China regions: deploy elsewhere, or without e-mail"
-        return Account([*proofs, Proof("E-mail", "wrong", words)], known=True)
+        words = "there is no SES in the China regions: --email-provider smtp, or go without e-mail"
+        return Account([*proofs, Proof("E-mail", "wrong", words)], known=True, channels=others.channels)
     client = connect("sesv2", region)
     account, may_send, rate = _account(client)
     identity, verified = _identity(client, parameters.get("Sender", ""))
-    return Account([*proofs, *account, *identity], may_send and verified, known=True, rate=rate)
+    return Account(
+        [*proofs, *account, *identity], may_send and verified, known=True, channels=others.channels, rate=rate
+    )
 
 
 def _stack(name: str, region: str, connect: stack.Connect) -> Proof:

@@ -260,3 +260,11 @@ def test_a_shop_names_its_server() -> None:
         smtp.make(Outside(Settings(), {}, lambda _: None, lambda: 0, str))
     made = smtp.make(Outside(Settings(), {"host": "smtp.example"}, lambda _: None, lambda: 0, str))
     assert (made.port, made.context.verify_mode, made.context.check_hostname) == (587, ssl.CERT_REQUIRED, True)
+
+
+def test_a_knock_proves_server_and_password_and_sends_nothing() -> None:
+    with served(server := Server()):
+        assert channel(server.port).knock() is None
+        assert channel(server.port, password="wrong").knock() == Declined("not_permitted", 3600)  # noqa: S106
+    assert (server.mails, server.sessions) == ([], set())
+    assert channel(nobody_listens()).knock() == Declined("no_connection", 60)

@@ -231,3 +231,12 @@ def test_a_body_is_bounded_and_other_messages_are_none() -> None:
     assert channel(1).send(message(text="茶" * 7_000)) == Declined("too_large")
     assert channel(1).send(Outgoing("u1", Sms("x"))) == Declined("not_a_webhook")
     assert json.loads(channel(1)._body(message(text="茶"), Webhook({"text": "茶"})))["data"]["text"] == "茶"  # noqa: SLF001
+
+
+def test_a_knock_proves_the_endpoint_and_sends_nothing() -> None:
+    with stubbed(tls=server_side()) as stub:
+        assert channel(stub.port).knock() is None
+        assert channel(stub.port, context=ssl.create_default_context()).knock() == Declined("no_tls")
+        assert channel(stub.port, allowed=is_public).knock() == Declined("endpoint_not_public")
+    assert stub.requests == []
+    assert channel(nobody_listens()).knock() == Declined("no_connection")

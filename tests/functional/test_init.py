@@ -128,7 +128,9 @@ def test_again_changes_only_what_is_answered_differently(tmp_path: Path) -> None
     [
         ((), "--name is needed where nobody can be asked"),
         ((*NAMED, "--zone", "Shanghai"), "--zone: 'Shanghai' is no time zone"),
-        ((*NAMED, "--channels", "email,wecom"), "wecom doesn't exist yet"),
+        ((*NAMED, "--channels", "email,pigeon"), "'pigeon' is no channel"),
+        ((*NAMED, "--channels", "email,sms"), "who sends your text messages? There are aws, sns, aliyun, tencent"),
+        ((*NAMED, "--channels", "sms", "--sms-provider", "pigeon"), "'pigeon' is no provider of sms"),
         ((*NAMED, "--test-to", "me"), "--test-to: 'me' is no e-mail address"),
     ],
 )

@@ -43,6 +43,10 @@ class TokenApi:
             reply = self._ask(path, said)
         return reply
 
+    def knock(self) -> Declined | None:
+        """Fetch a token, which proves the keys; what is wrong, or None."""
+        return self._without_token()
+
     def _ask(self, path: str, said: Mapping[str, object]) -> Reply | Declined | Ambiguous:
         refused = self._without_token()
         if refused is not None:

@@ -82,6 +82,16 @@ class SmtpChannel:
             return _not_sent(error)
         return refusal or self._dot(server, self.letterhead.message_id(message))
 
+    def knock(self) -> Declined | None:
+        """Connect, prove the server, give the password; nothing is sent. What is wrong, or None."""
+        try:
+            self._ready()
+        except (smtplib.SMTPException, OSError) as error:
+            return _not_sent(error)
+        finally:
+            self.close()
+        return None
+
     def _ready(self) -> smtplib.SMTP:
         """A server that listens: the one of the last message, or a new connection. Raises SMTPException, OSError."""
         if self._open is not None:

@@ -99,6 +99,22 @@ class WebhookChannel:
             return Ambiguous(type(error).__name__, again)
         return _answer(status, message.tags["reminder"], again)
 
+    def knock(self) -> Declined | None:
+        """Whether the endpoint is one of the public internet and proves its name; nothing is sent. What is wrong, or
+        None."""
+        url = urlsplit(self.url)
+        try:
+            there = (self._address(), url.port or 443)
+            with (
+                socket.create_connection(there, self.connect_timeout_seconds) as connection,
+                self.context.wrap_socket(connection, server_hostname=url.hostname),
+            ):
+                return None
+        except NotAllowed as error:
+            return Declined(str(error))
+        except OSError as error:
+            return Declined("no_tls" if isinstance(error, ssl.SSLError) else "no_connection")
+
     def headers(self, webhook_id: str, body: str) -> dict[str, str]:
         """The headers that make it a webhook of the standard."""
         from standardwebhooks import Webhook as Signer
@@ -119,12 +135,10 @@ class WebhookChannel:
     def _posted(self, body: str, headers: dict[str, str]) -> int:
         """The status of the answer; its body and its redirects are nobody's. Raises NotAllowed, HTTPError, OSError."""
         url = urlsplit(self.url)
-        host, port = url.hostname or "", url.port or 443
-        addresses = self.resolve(host, port)
-        if not addresses or not all(self.allowed(address) for address in addresses):
-            raise NotAllowed("endpoint_not_public")
+        host = url.hostname or ""
         pool = urllib3.HTTPSConnectionPool(
-            addresses[0], port, ssl_context=self.context, server_hostname=host, assert_hostname=host, retries=False,
+            self._address(), url.port or 443, ssl_context=self.context, server_hostname=host, assert_hostname=host,
+            retries=False,
             timeout=urllib3.Timeout(connect=self.connect_timeout_seconds, read=self.read_timeout_seconds),
         )  # fmt: skip
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -137,6 +151,14 @@ class WebhookChannel:
             return int(answer.status)
         finally:
             pool.close()
+
+    def _address(self) -> str:
+        """The endpoint's IP address, looked at. Raises NotAllowed, OSError."""
+        url = urlsplit(self.url)
+        addresses = self.resolve(url.hostname or "", url.port or 443)
+        if not addresses or not all(self.allowed(address) for address in addresses):
+            raise NotAllowed("endpoint_not_public")
+        return addresses[0]
 
 
 def make(outside: Outside) -> WebhookChannel:

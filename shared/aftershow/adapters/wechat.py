@@ -57,6 +57,10 @@ class WechatChannel:
     api: TokenApi
     state: str = "formal"
 
+    def knock(self) -> Declined | None:
+        """See TokenApi."""
+        return self.api.knock()
+
     def send(self, message: Outgoing) -> Answer:
         """One attempt."""
         content = message.content

@@ -25,6 +25,7 @@ from aftershow.ports.channels import (
     Answer,
     Declined,
     Drafted,
+    Knocking,
     Outgoing,
     Verdict,
     Waiting,
@@ -79,6 +80,10 @@ class WecomChannel:
     api: Api
     title: str
     sender: str = ""
+
+    def knock(self) -> Declined | None:
+        """See TokenApi."""
+        return self.api.knock() if isinstance(self.api, Knocking) else None
 
     def send(self, message: Outgoing) -> Answer:
         """One attempt to make a draft."""

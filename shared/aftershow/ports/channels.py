@@ -108,6 +108,14 @@ class Repeating(Protocol):
     max_attempts: int
 
 
+@runtime_checkable
+class Knocking(Protocol):
+    """What a channel can do that proves its provider's keys without a message."""
+
+    def knock(self) -> Declined | None:
+        """Come to the door; what is wrong, or None. Nothing is sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """No member of staff has confirmed the draft yet."""
