@@ -5,22 +5,24 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass(frozen=True)
 class Reply:
     """What to answer. `hangs`: nothing until the client has given up; `hangs_up`: the connection ends after the
-    request."""
+    request; `drips`: a byte now and then, for ever."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     hangs: bool = False
     hangs_up: bool = False
+    drips: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,12 @@ class Stub:
         return self.replies[min(len(self.requests), len(self.replies)) - 1]
 
 
+def _drip(where: BufferedIOBase, over: threading.Event) -> None:
+    with suppress(OSError):
+        while not over.wait(0.1):
+            where.write(b"x")
+
+
 def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -68,7 +76,9 @@ def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
             reply = stub.next(Request(self.command, self.path, headers, self.rfile.read(length)))
             if reply.hangs:
                 stub.over.wait(10)
-            if reply.hangs or reply.hangs_up:
+            if reply.drips:
+                _drip(self.wfile, stub.over)
+            if reply.hangs or reply.hangs_up or reply.drips:
                 self.close_connection = True
                 return
             self.send_response(reply.status)

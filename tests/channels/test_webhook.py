@@ -105,8 +105,8 @@ def test_a_partner_reads_the_reminder_and_knows_who_sent_it() -> None:
         (Reply(429), Declined("http_429", 5, own_pace=True)),
         (Reply(500), Ambiguous("http_500", 5)),
         (Reply(503, b"<html>"), Ambiguous("http_503", 5)),
-        (Reply(hangs=True), Ambiguous("ReadTimeoutError", 5)),
-        (Reply(hangs_up=True), Ambiguous("ProtocolError", 5)),
+        (Reply(hangs=True), Ambiguous("TimeoutError", 5)),
+        (Reply(hangs_up=True), Ambiguous("RemoteDisconnected", 5)),
     ],
     ids=lambda value: f"{value.status}" if isinstance(value, Reply) else "",
 )
@@ -122,9 +122,16 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_an_answer_is_read_no_further_than_its_head() -> None:
-    """A partner that sends for ever holds nobody up."""
     answer, _ = sent(Reply(200, b"x", {"Content-Length": str(10**12)}))
     assert answer == Accepted("r1")
+
+
+def test_a_partner_that_sends_a_byte_now_and_then_holds_nobody_up() -> None:
+    begun = time.monotonic()
+    answer, requests = sent(Reply(drips=True), total_timeout_seconds=0.6)
+    assert isinstance(answer, Ambiguous)
+    assert len(requests) == 1
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize("attempt", range(1, 12))
@@ -210,6 +217,8 @@ def make(**options: str) -> WebhookChannel:
         {"url": "http://partner.example", "secret": SECRET},
         {"url": "https://user@partner.example", "secret": SECRET},
         {"url": "https:///hook", "secret": SECRET},
+        {"url": "https://partner.example:99999", "secret": SECRET},
+        {"url": f"https://{'a' * 64}.example", "secret": SECRET},
         {"url": "https://partner.example", "secret": "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
         {"url": "https://partner.example", "secret": "whsec_"},
         {"url": "https://partner.example", "secret": "whsec_x"},

@@ -10,17 +10,17 @@ the connection goes to the very address that was looked at.
 from __future__ import annotations
 
 import base64
+import http.client
 import ipaddress
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
-
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
 from aftershow.adapters.calling import CONNECT_TIMEOUT_SECONDS, MENDED_SECONDS, READ_TIMEOUT_SECONDS, needed
 from aftershow.adapters.providers import Outside
@@ -78,6 +78,7 @@ class WebhookChannel:
     resolve: Callable[[str, int], Sequence[str]] = resolved
     connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS
     read_timeout_seconds: float = READ_TIMEOUT_SECONDS
+    total_timeout_seconds: float = READ_TIMEOUT_SECONDS + CONNECT_TIMEOUT_SECONDS
     # A second copy does no harm.
     max_attempts: int = len(PAUSES_SECONDS) + 1
 
@@ -90,30 +91,27 @@ class WebhookChannel:
             return Declined("too_large")
         again = pause_after(int(message.tags["attempt"]))
         try:
-            status = self._posted(body, self.headers(message.tags["reminder"], body))
+            connection = self._connected()
         except NotAllowed as error:
             return Declined(str(error), MENDED_SECONDS)
-        except (NewConnectionError, ConnectTimeoutError, SSLError, OSError) as error:
-            return Declined("no_tls" if isinstance(error, SSLError) else "no_connection", again, own_pace=True)
-        except HTTPError as error:
+        except OSError as error:
+            return Declined(_unconnected(error), again, own_pace=True)
+        try:
+            status = self._posted(connection, body, self.headers(message.tags["reminder"], body))
+        except (http.client.HTTPException, OSError) as error:
             return Ambiguous(type(error).__name__, again)
         return _answer(status, message.tags["reminder"], again)
 
     def knock(self) -> Declined | None:
         """Whether the endpoint is one of the public internet and proves its name; nothing is sent. What is wrong, or
         None."""
-        url = urlsplit(self.url)
         try:
-            there = (self._address(), url.port or 443)
-            with (
-                socket.create_connection(there, self.connect_timeout_seconds) as connection,
-                self.context.wrap_socket(connection, server_hostname=url.hostname),
-            ):
-                return None
+            self._connected().close()
         except NotAllowed as error:
             return Declined(str(error))
         except OSError as error:
-            return Declined("no_tls" if isinstance(error, ssl.SSLError) else "no_connection")
+            return Declined(_unconnected(error))
+        return None
 
     def headers(self, webhook_id: str, body: str) -> dict[str, str]:
         """The headers that make it a webhook of the standard."""
@@ -132,45 +130,68 @@ class WebhookChannel:
         said = {"type": "reminder.due", "timestamp": iso(self.now()), "data": data}
         return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
-    def _posted(self, body: str, headers: dict[str, str]) -> int:
-        """The status of the answer; its body and its redirects are nobody's. Raises NotAllowed, HTTPError, OSError."""
+    def _connected(self) -> ssl.SSLSocket:
+        """A connection to the endpoint's address, which was looked at, and which proved its name. Raises NotAllowed,
+        OSError."""
         url = urlsplit(self.url)
-        host = url.hostname or ""
-        pool = urllib3.HTTPSConnectionPool(
-            self._address(), url.port or 443, ssl_context=self.context, server_hostname=host, assert_hostname=host,
-            retries=False,
-            timeout=urllib3.Timeout(connect=self.connect_timeout_seconds, read=self.read_timeout_seconds),
-        )  # fmt: skip
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        try:
-            answer = pool.request(
-                "POST", path, body=body.encode(), headers={**headers, "Host": url.netloc}, redirect=False,
-                preload_content=False,
-            )  # fmt: skip
-            answer.close()
-            return int(answer.status)
-        finally:
-            pool.close()
-
-    def _address(self) -> str:
-        """The endpoint's IP address, looked at. Raises NotAllowed, OSError."""
-        url = urlsplit(self.url)
-        addresses = self.resolve(url.hostname or "", url.port or 443)
+        host, port = url.hostname or "", url.port or http.client.HTTPS_PORT
+        addresses = self.resolve(host, port)
         if not addresses or not all(self.allowed(address) for address in addresses):
             raise NotAllowed("endpoint_not_public")
-        return addresses[0]
+        plain = socket.create_connection((addresses[0], port), self.connect_timeout_seconds)
+        try:
+            return self.context.wrap_socket(plain, server_hostname=host)
+        except OSError:
+            plain.close()
+            raise
+
+    def _posted(self, there: ssl.SSLSocket, body: str, headers: dict[str, str]) -> int:
+        """The status of the answer; its body and its redirects are nobody's. Raises HTTPException, OSError."""
+        url = urlsplit(self.url)
+        connection = http.client.HTTPSConnection(url.hostname or "", url.port)
+        connection.sock = there
+        there.settimeout(self.read_timeout_seconds)
+        # Who sends a byte now and then would never run into that.
+        patience = threading.Timer(self.total_timeout_seconds, _hang_up, [there])
+        patience.daemon = True
+        patience.start()
+        try:
+            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+            connection.request("POST", path, body.encode(), headers)
+            return connection.getresponse().status
+        finally:
+            patience.cancel()
+            connection.close()
 
 
 def make(outside: Outside) -> WebhookChannel:
     """The channel. Raises ValueError for an endpoint or a secret that can't be used."""
     url, secret = needed("webhook", outside.options, "url", "secret")
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+    if not _is_endpoint(url):
         raise ValueError("webhook needs as its option url an https address without a user in it")
     secrets = secret.split()
     if not all(map(_can_sign, secrets)):
         raise ValueError("webhook needs as its option secret whsec_ and what it means in base64")
     return WebhookChannel(url, secrets, outside.now, ssl.create_default_context())
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        return parts.scheme == "https" and bool(host) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return False
+
+
+def _hang_up(connection: socket.socket) -> None:
+    # Over the head of TLS, whose state belongs to the thread that reads.
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def _unconnected(error: OSError) -> str:
+    return "no_tls" if isinstance(error, ssl.SSLError) else "no_connection"
 
 
 def _can_sign(secret: str) -> bool:
