@@ -121,6 +121,14 @@ def test_a_notification_on_apples_way(clients: Clients) -> None:
     assert attributes(form)["AWS.SNS.MOBILE.APNS.PUSH_TYPE"] == "alert"
 
 
+def test_a_sandbox_of_apples_gets_its_own_form(clients: Clients) -> None:
+    with stubbed(MADE, TAKEN) as stub:
+        options = {"ios": f"{APPS}/APNS_SANDBOX/tea"}
+        assert sns_push.make(outside(clients, stub.url, **options)).send(ON_IOS) == Accepted("sns-1")
+    said = json.loads(stub.requests[1].form["Message"])
+    assert said.keys() == {"default", "APNS_SANDBOX"}
+
+
 def test_a_notification_on_googles_way(clients: Clients) -> None:
     answer, [making, publishing] = sent(clients, ON_ANDROID, MADE, TAKEN)
     assert answer == Accepted("sns-1")
