@@ -168,7 +168,7 @@ def test_staff_take_a_draft_back() -> None:
     shop.host.drain()
     now = shop.reminders(MEI)[0]
     assert (now.outcome, now.reason) == ("skipped", "withdrawn_by_staff")
-    assert any(step.detail == "withdrawn_by_staff, Wang Wei" for step in now.trace)
+    assert any((step.code, step.detail) == ("to_take_back: withdrawn_by_staff", "Wang Wei") for step in now.trace)
     assert drafts.awaiting(ports) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from aftershow.adapters import wechat, wecom
-from aftershow.adapters.access_tokens import BEFORE_END_SECONDS, TokenApi
+from aftershow.adapters.access_tokens import BEFORE_END_SECONDS, FETCHED_WITHIN, TokenApi
 from aftershow.adapters.wechat import WechatChannel
 from aftershow.adapters.wecom import WecomChannel
 from aftershow.model.instants import SECOND
@@ -143,6 +144,17 @@ def test_a_token_serves_until_shortly_before_its_end(vendor: Vendor) -> None:
             assert channel.send(vendor.message()) == vendor.taken
     fetches = ["token?" in one.path or one.path.endswith("stable_token") for one in stub.asked]
     assert fetches == [True, False, False, True, False]
+
+
+@BOTH
+def test_a_token_that_came_slowly_is_for_the_next_message(vendor: Vendor) -> None:
+    """The claim is old by then."""
+    with serving(TOKEN, vendor.yes) as stub:
+        channel, moments = vendor.at(stub.url), itertools.count(NOW, FETCHED_WITHIN)
+        api_of(channel).calls = replace(api_of(channel).calls, now=lambda: next(moments))
+        assert channel.send(vendor.message()) == Declined("no_access_token", again_after_seconds=1)
+        assert channel.send(vendor.message()) == vendor.taken
+    assert len(stub.asked) == 2
 
 
 @BOTH

@@ -14,6 +14,9 @@ from aftershow.ports.channels import Ambiguous, Declined
 
 # A token is fetched anew so long before its end: no call takes longer, and clocks differ.
 BEFORE_END_SECONDS = 300
+# A message leaves 5 s after its claim or not at all: after a fetch that took longer than this it is put off, and goes
+# with the token that is there then.
+FETCHED_WITHIN = 3 * SECOND
 # A token that is wrong, or has ended: another worker's fetch may have ended it. The call was not taken.
 STALE_TOKEN = frozenset({"40001", "40014", "42001"})
 _JSON = {"Content-Type": "application/json"}
@@ -58,14 +61,16 @@ class TokenApi:
         """Why there is no token; None where there is one. Without one nothing was sent, whatever went wrong."""
         if self._token and self.calls.now() < self._until:
             return None
+        asked_at = self.calls.now()
         reply = self.ask_for_token(self.calls)
         if not isinstance(reply, Reply):
             return Declined("no_access_token", again_after_seconds=SOON_SECONDS)
         token, seconds = reply.text("access_token"), reply.text("expires_in")
         if not token or not seconds.isdecimal():
             return Declined("no_access_token", again_after_seconds=MENDED_SECONDS)
-        self._token, self._until = token, self.calls.now() + (int(seconds) - BEFORE_END_SECONDS) * SECOND
-        return None
+        now = self.calls.now()
+        self._token, self._until = token, now + (int(seconds) - BEFORE_END_SECONDS) * SECOND
+        return Declined("no_access_token", again_after_seconds=1) if now - asked_at > FETCHED_WITHIN else None
 
 
 def errcode(reply: Reply) -> str:

@@ -21,8 +21,8 @@ from aftershow.ports.channels import Accepted, Answer, Declined, Outgoing, Verdi
 
 CARD = RateCard(
     channel="sms", provider="aliyun", per_second=100, currency="CNY", micros=45_000, per="segment", as_of="2026-11",
-    source="Aliyun SMS list price below 100,000 a month: 0.045 CNY a segment; SendSms is metered by account, from "
-    "1,000 calls a second",
+    source="Aliyun SMS, pay as you go below 100,000 a month: about 0.045 CNY a segment, before what your contract says; "
+    "the rate is this product's choice, accounts allow more",
 )  # fmt: skip
 
 ENDPOINT = "https://dysmsapi.aliyuncs.com"

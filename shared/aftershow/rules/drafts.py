@@ -47,8 +47,7 @@ def why_taken_back(reminder: Reminder, scene: claims.Scene, now: int) -> Recall 
 
 def to_take_back(reminder: Reminder, recall: Recall, by: str = "") -> Reminder:
     """The reminder whose draft is to be taken back, at the next look, which is now."""
-    why = f"{recall.reason}, {by}" if by else recall.reason
-    return reminder.with_step(recall.since, "to_take_back", why, recall=recall, due=recall.since)
+    return reminder.with_step(recall.since, f"to_take_back: {recall.reason}", by, recall=recall, due=recall.since)
 
 
 def handed_over(reminder: Reminder, staff: str, now: int) -> Reminder:
