@@ -21,7 +21,7 @@ from aftershow.ports.channels import Accepted, Answer, Declined, Outgoing, Verdi
 
 CARD = RateCard(
     channel="sms", provider="aliyun", per_second=100, currency="CNY", micros=45_000, per="segment", as_of="2026-11",
-    source="Aliyun SMS, pay as you go below 100,000 a month: about 0.045 CNY a segment, before what your contract says; "
+    source="Aliyun SMS, pay as you go below 100,000 a month: about 0.045 CNY a segment, unless your contract differs; "
     "the rate is this product's choice, accounts allow more",
 )  # fmt: skip
 

@@ -21,7 +21,7 @@ from aftershow.ports.channels import Accepted, Ambiguous, Answer, Declined, Outg
 
 CARD = RateCard(
     channel="sms", provider="tencent", per_second=100, currency="CNY", micros=55_000, per="segment", as_of="2026-11",
-    source="Tencent Cloud SMS, small packages: about 0.055 CNY a segment, before what your contract says; the rate is "
+    source="Tencent Cloud SMS, small packages: about 0.055 CNY a segment, unless your contract differs; the rate is "
     "this product's choice, SendSms allows 3,000 requests a second",
 )  # fmt: skip
 
