@@ -88,7 +88,12 @@ def dry_run(
     `enough` viewers the rest is estimated."""
     result = DryRun(show)
     shop = Shop(
-        playbooks, {show.show: show}, ports.settings, catalog.intent(ports), standing.of_channels(ports, playbooks)
+        playbooks,
+        {show.show: show},
+        ports.settings,
+        catalog.intent(ports),
+        standing.of_channels(ports, playbooks),
+        catalog.rulebook(ports),
     )
     for shard in range(keys.SHOW_SHARDS):
         for viewer in _viewers(ports, keys.show_shard(show.show, shard)):

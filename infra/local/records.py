@@ -193,7 +193,9 @@ class Records:
         """What all people share, as the planner sees it."""
         ports = self._host.ports("schedule_reminder")
         known, channels = launching.playbooks(self._host.store), standing.of_channels
-        return Shop(known, self.shows, self.settings, catalog.intent(ports), channels(ports, known))
+        return Shop(
+            known, self.shows, self.settings, catalog.intent(ports), channels(ports, known), catalog.rulebook(ports)
+        )
 
     def score(self, engagement: Engagement) -> Score:
         """An engagement's score as the functions give it now."""

@@ -21,10 +21,12 @@ SHORT_ID = 10
 
 # How the planner writes down why: temperature intent: reason number, reason number.
 _PLANNED = re.compile(r"^(hot|considering|cold) \d+: (.*)$")
-# How the time solver writes down what it found: moment zone: how (hours, why).
-_SOLVED = re.compile(r"^(\S+) \S+: (at once|moved from \S+) \(([^,)]*)(?:, ([^)]*))?\)$")
+# How the time solver writes down what it found: moment zone: how (hours, why); legal hours.
+_SOLVED = re.compile(r"^(\S+) \S+: (at once|moved from \S+) \(([^,)]*)(?:, ([^)]*))?\)(?:; (.*))?$")
 # What stands before an amount in the trace of a choice, as codes.
 _TOLD = {"answered": "answered_before", "costs": "costs", "until": "until"}
+# A rule pack that bars a channel is named as it is.
+_BARRED = "barred by "
 # A share of a hundred as the trace has it.
 _PER_CENT = re.compile(r"(\d+) %")
 _CODED = {
@@ -129,20 +131,27 @@ def _of_step(row: Reminder, step: Step) -> StoryLine:
     if solved is None:
         return StoryLine(step.at, step.code, detail=": ".join(part for part in (_name(row), step.detail) if part))
     hours = _CODED.get(solved[3], solved[3])
-    words = (_CODED.get(solved[2], ""), hours, _CODED.get(solved[4] or "", ""))
+    words = (_CODED.get(solved[2], ""), hours, _CODED.get(solved[4] or "", ""), solved[5] or "")
     moment = solved[1][:16].replace("T", " ")
     return StoryLine(step.at, step.code, detail=moment, because=tuple(Because(word) for word in words if word))
 
 
 def _choice(detail: str) -> Iterator[Because]:
-    """A choice of a channel as it was written down: channel (reasons; passed over: channel: reason, reasons; ...)."""
-    channel, _, told = detail.partition(" (")
+    """A choice of a channel as it was written down: channel [rule packs] (reasons; passed over: channel: reason,
+    reasons; ...)."""
+    chosen, _, told = detail.partition(" (")
+    channel, _, packs = chosen.removesuffix("]").partition(" [")
     yield Because(channel)
+    if packs:
+        yield Because(packs)
     reasons, _, passed = f" {told.removesuffix(')')}".rpartition("passed over: ")
     reasons, passed = (reasons, passed) if reasons else (passed, "")
     yield from _reasons(reasons.strip("; "))
     for one in filter(None, passed.split("; ")):
         other, _, why = one.partition(": ")
+        if why.startswith(_BARRED):
+            yield Because(f"{other}: {why}")
+            continue
         code, _, more = why.partition(", ")
         yield Because(f"{other}: {code.replace(' ', '_')}")
         yield from _reasons(more)

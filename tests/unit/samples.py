@@ -12,6 +12,7 @@ from hypothesis import settings
 from aftershow.model.base import Stamped
 from aftershow.model.instants import DAY, HOUR, iso, parse_instant
 from aftershow.model.playbooks import PlannedStep, Playbook
+from aftershow.model.rule_packs import Rulebook, RulePack
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Bond, Consent, Head
@@ -32,6 +33,22 @@ SHOP = Defaults(currency="CNY", trusted=True, comments=comment_reader)
 START = parse_instant("2026-03-04T12:00:00Z")
 SHOW_ENDS = START + 2 * HOUR
 SETTINGS = Settings(shop_zone="Asia/Shanghai", channels=("email",))
+
+
+# Packs that apply and decide nothing: without any, no marketing goes anywhere.
+RULES = Rulebook(
+    packs=(
+        RulePack.model_validate(
+            {
+                "id": "sample", "version": 1, "date": "2026-01-01", "title": {"en": "Sample", "zh-CN": "样例"},
+                "sources": [{"title": "none", "seen": "2026-01-01"}],
+                "decides": [
+                    {"what": "headers", "names": ["X"], "reference": "none", "why": {"en": "none", "zh-CN": "无"}}
+                ],
+            }
+        ),
+    )
+)  # fmt: skip
 
 
 def examples(number: int) -> settings:

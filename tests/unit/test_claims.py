@@ -28,7 +28,19 @@ from aftershow.rules.claims import (
     without_send,
 )
 from aftershow.rules.launching import Launched
-from tests.unit.samples import SETTINGS, START, ended_show, examples, granted, playbook, reachable, said, withdrawn
+from infra.local.catalog import rulebook
+from tests.unit.samples import (
+    RULES,
+    SETTINGS,
+    START,
+    ended_show,
+    examples,
+    granted,
+    playbook,
+    reachable,
+    said,
+    withdrawn,
+)
 
 # Noon in Shanghai.
 NOON = parse_instant("2026-03-05T12:00:00+08:00")
@@ -48,6 +60,7 @@ def scene(**more: Any) -> Scene:
     facts: dict[str, Any] = {
         "head": reachable(), "address": "u1@example.com", "address_hash": "h", "known_address": None,
         "playbook": Launched(playbook()), "show": ended_show(), "facts_until": NOON, "settings": SETTINGS,
+        "rulebook": RULES,
     }  # fmt: skip
     return Scene(**{**facts, **more})
 
@@ -340,3 +353,59 @@ def test_what_goes_to_a_file_needs_no_consent_but_obeys_everything_else() -> Non
     nobody = dataclasses.replace(scene(), head=Head(viewer="a1"), playbook=filed, address="a1")
     assert isinstance(decide(row, nobody, "w", NOON), Claim)
     assert written(row, dataclasses.replace(nobody, head=Head(viewer="a1", last_order_at=START))).reason == "ordered"
+
+
+SMS = reminder(channel="sms")
+
+
+def texted(**more: Any) -> Scene:
+    """The scene of a text message to a Chinese number by way of Aliyun, under the packs that ship."""
+    facts: dict[str, Any] = {
+        "head": reachable(traits={"phone": said("+8613912345670")}),
+        "address": "+8613912345670",
+        "playbook": Launched(playbook(channels=("sms",), kinds=("live",))),
+        "settings": Settings(channels=("sms",), providers='{"sms": "aliyun"}'),
+        "rulebook": rulebook(),
+    }
+    return scene(**{**facts, **more})
+
+
+def test_a_pack_bars_at_the_moment_of_sending() -> None:
+    tencent = texted(settings=Settings(channels=("sms",), providers='{"sms": "tencent"}'))
+    row = written(SMS, tencent)
+    assert (row.outcome, row.reason, row.trace[-1].detail) == ("skipped", "rule_pack", "CN-SMS-tencent 1: live")
+    # Another channel may carry it.
+    assert row.tried == ("sms",)
+    claim = decide(SMS, texted(), "w", NOON)
+    assert isinstance(claim, Claim)
+    assert claim.reminder.trace[-1].detail.endswith("by CN-SMS 1, CN-SMS-aliyun 1, CN-advertising 1")
+
+
+def test_without_packs_marketing_waits_until_the_deadline_and_service_goes_out() -> None:
+    bare = scene(rulebook=None)
+    row = written(reminder(), bare)
+    assert (row.state, row.due, row.trace[-1].code) == ("pending", NOON + HOUR, "later: no_rules")
+    assert written(reminder(deadline=NOON + HOUR - 1), bare).reason == "rule_pack"
+    assert isinstance(decide(reminder(message_class="service"), bare, "w", NOON), Claim)
+
+
+def test_legal_hours_hold_where_the_law_puts_them_not_where_she_is() -> None:
+    """Noon in New York is one in the morning in Beijing: no text to a Chinese number then."""
+    noon = parse_instant("2026-03-05T12:00:00-05:00")
+    row = written(SMS.model_copy(update={"zone": "America/New_York"}), texted(facts_until=noon), noon)
+    assert (row.state, row.trace[-1].code) == ("pending", "later: legal_hours")
+    # Eight in Beijing.
+    assert row.due == parse_instant("2026-03-05T19:00:00-05:00")
+
+
+def test_of_an_assumed_zone_every_candidate_must_allow_the_moment() -> None:
+    american = texted(
+        head=reachable(traits={"phone": said("+14155550100")}), address="+14155550100",
+        settings=Settings(channels=("sms",), providers='{"sms": "aws"}', shop_zone="America/New_York"),
+    )  # fmt: skip
+    morning = parse_instant("2026-03-05T10:30:00-05:00")
+    sure = SMS.model_copy(update={"zone": "America/New_York"})
+    guess = sure.model_copy(update={"zone_assumed": True})
+    seen = dataclasses.replace(american, facts_until=morning)
+    assert isinstance(decide(sure, seen, "w", morning), Claim)
+    assert written(guess, seen, morning).due == parse_instant("2026-03-05T13:00:00-05:00")

@@ -20,7 +20,9 @@ from aftershow.model.shows import Show
 from aftershow.model.viewers import Head, RecentOrder, Send
 from aftershow.rules.launching import Launched
 from aftershow.rules.planning import Person, Plan, Shop, plan
+from infra.local.catalog import rulebook
 from tests.unit.samples import (
+    RULES,
     SETTINGS,
     SHOW_ENDS,
     START,
@@ -56,7 +58,7 @@ def shop(*playbooks: Playbook | Launched, settings: Settings = SETTINGS, show: S
     """A shop whose playbooks are approved, unless they say how they stand."""
     shown = show or ended_show()
     standing = tuple(one if isinstance(one, Launched) else Launched(one) for one in playbooks or (playbook(),))
-    return Shop(standing, {shown.show: shown}, settings)
+    return Shop(standing, {shown.show: shown}, settings, rulebook=RULES)
 
 
 def kept(rows: Iterable[Reminder], planned: Plan) -> list[Reminder]:
@@ -348,3 +350,47 @@ def test_consent_given_later_plans_what_still_has_time() -> None:
     agreed = reachable(consent={"marketing:email": {"u1": granted(NOW + DAY)}})
     (row,) = plan(person(agreed), shop(), NOW + DAY).rows
     assert row.due >= NOW + DAY
+
+
+EVERYWHERE = Settings(
+    shop_zone="Asia/Shanghai", channels=("sms", "email"), providers='{"sms": "tencent", "email": "ses"}'
+)
+LIVE = playbook(channels=("sms", "email"), kinds=("live",), choice="order")
+
+
+def _mei(**traits: str) -> Head:
+    return reachable(traits={name: said(value) for name, value in {"phone": "+8613912345670", **traits}.items()})
+
+
+def test_a_channel_that_a_pack_bars_is_passed_over_and_the_packs_are_named() -> None:
+    legal = dataclasses.replace(shop(LIVE, settings=EVERYWHERE), rulebook=rulebook())
+    (row,) = plan(person(_mei(email="u1@example.com")), legal, NOW).rows
+    told = next(step.detail for step in row.trace if step.code == "channel")
+    assert row.channel == "email"
+    assert told.startswith("email [CN-advertising 1, CN-email 1, Gmail-bulk 1] ")
+    assert "sms: barred by CN-SMS-tencent 1: live" in told
+
+
+def test_whoever_only_a_barred_channel_reaches_is_left_alone_with_the_reason() -> None:
+    legal = dataclasses.replace(shop(LIVE, settings=EVERYWHERE), rulebook=rulebook())
+    planned = plan(person(_mei()), legal, NOW)
+    assert planned.rows == []
+    assert [one.reason for one in planned.left_alone] == ["rule_pack"]
+
+
+def test_a_shop_without_packs_plans_no_marketing() -> None:
+    bare = dataclasses.replace(shop(), rulebook=None)
+    planned = plan(person(), bare, NOW)
+    assert (planned.rows, [one.reason for one in planned.left_alone]) == ([], ["rule_pack"])
+    shipped = dataclasses.replace(shop(playbook(message_class="service")), rulebook=None)
+    assert [row.state for row in plan(person(), shipped, NOW).rows] == ["pending"]
+
+
+def test_a_zone_for_want_of_her_own_is_marked_as_such() -> None:
+    (row,) = plan(person(), shop(), NOW).rows
+    assert (row.zone, row.zone_assumed) == ("Asia/Shanghai", True)
+    own = reachable(traits={"email": said("u1@example.com"), "zone": said("Asia/Shanghai")})
+    (known,) = plan(person(own), shop(), NOW).rows
+    assert (known.zone, known.zone_assumed) == ("Asia/Shanghai", False)
+    (learnt,) = plan(person(own, [row]), shop(), NOW).rows
+    assert learnt == row.model_copy(update={"zone_assumed": False})

@@ -23,6 +23,7 @@ from aftershow.model.settings import Settings
 from aftershow.model.templates import Template
 from aftershow.model.viewers import PREFERENCE_PAGE, Head
 from aftershow.rules import subscriptions, timing
+from aftershow.rules.lawful import Judgement
 from aftershow.rules.people import counting, latest_grant, may_be_written
 from aftershow.rules.prices import Price, compared, price
 from aftershow.rules.responses import Tally
@@ -69,6 +70,8 @@ class Case:
     since: int = 0
     earliest: int = 0
     deadline: int = 0
+    # What the rule packs say of the channels; one that is not here is not judged.
+    judgements: Mapping[str, Judgement] = field(default_factory=dict)
 
 
 # What speaks against a channel, as a code of the word list; "" where nothing does.
@@ -244,6 +247,11 @@ def _accept(case: Case, channel: str) -> str:
     return subscriptions.NO_ACCEPT_LEFT if refused else ""
 
 
+def _lawful(case: Case, channel: str) -> str:
+    judgement = case.judgements.get(channel)
+    return f"barred_by {judgement.barred}" if judgement is not None and judgement.barred else ""
+
+
 def _down(case: Case, channel: str) -> str:
     return "channel_down" if channel in case.standing.down else ""
 
@@ -261,6 +269,6 @@ def _capped(case: Case, channel: str) -> str:
 
 
 # What rules a channel out, in the order in which it is told. A check of its own is one function and one entry here.
-CHECKS: tuple[Check, ...] = (_person, _stopped, _tried, _text, _accept)
+CHECKS: tuple[Check, ...] = (_person, _stopped, _tried, _text, _lawful, _accept)
 # What holds a channel up: it is taken only where nothing else is left.
 HOLD_UPS: tuple[Check, ...] = (_down, _late, _capped)

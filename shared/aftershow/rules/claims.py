@@ -12,17 +12,20 @@ sending again:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from aftershow.model.channels import Terms
-from aftershow.model.instants import MINUTE, SECOND, iso
+from aftershow.model.instants import HOUR, MINUTE, SECOND, iso
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
+from aftershow.model.rule_packs import Rulebook
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Address, Head, Purpose, Send
 from aftershow.rules import subscriptions, timing
 from aftershow.rules.choosing import may_use, said_stop
 from aftershow.rules.launching import OUTSIDE_SHARE, STOPPED, Launched
+from aftershow.rules.lawful import NO_PACKS, Judgement, case_of, judge
 from aftershow.rules.people import latest_grant, ring
 from aftershow.rules.preferences import HOLD_RECHECK, preferences
 
@@ -33,6 +36,8 @@ LEASE = MINUTE + 14 * MINUTE
 # Marketing waits while orders are folded later than this: one tick of the marker, and 60 s of lateness.
 MAX_FACTS_LAG = 2 * MINUTE
 RECHECK = MINUTE
+# A shop without rule packs is its owner's to mend.
+RULES_RECHECK = HOUR
 # What ends a reminder on its channel only: another one may still reach her. A suppressed address does where it bounced;
 # whoever opted out or complained by it is not looked for elsewhere.
 ANOTHER_CHANNEL = frozenset({"no_address", "no_consent", "opted_out", "bounced", subscriptions.NO_ACCEPT_LEFT})
@@ -77,6 +82,8 @@ class Scene:
     # Of a subscribe message: WeChat's id of its template.
     subscribe_template: str = ""
     max_attempts: int = 1
+    # The shop's rule packs; without them no marketing is claimed.
+    rulebook: Rulebook | None = None
 
 
 def is_stale(reminder: Reminder | None, due: int, now: int, channel: str | None = None) -> str | None:
@@ -113,10 +120,29 @@ def decide(reminder: Reminder, scene: Scene, owner: str, now: int) -> Write | Cl
         return Write(_over(reminder, scene, *over, now))
     if reminder.message_class == "marketing" and now - scene.facts_until > MAX_FACTS_LAG:
         return Write(later(reminder, now + RECHECK, now, "orders_late"))
-    moment = _moment(reminder, scene, now)
-    if moment is not None:
-        return Write(moment)
-    return _claim(reminder, scene, owner, now)
+    judgement = judged(reminder, scene)
+    held = _barred(reminder, judgement, now) or _moment(reminder, scene, judgement, now)
+    if held is not None:
+        return Write(held)
+    return _claim(reminder, scene, judgement, owner, now)
+
+
+def judged(reminder: Reminder, scene: Scene) -> Judgement:
+    """What the rule packs say at this moment: they, the playbook or the person may be others than at planning."""
+    kinds = scene.playbook.playbook.kinds_of(reminder.step) if scene.playbook else ()
+    zone = None if reminder.zone_assumed else reminder.zone
+    name, channel = reminder.message_class, reminder.channel
+    return judge(scene.rulebook, case_of(scene.head, channel, name, kinds, zone, scene.rulebook, scene.settings))
+
+
+def _barred(reminder: Reminder, judgement: Judgement, now: int) -> Reminder | None:
+    """The reminder where a pack bars it from its channel; None where none does. Packs that are missing are the owner's
+    to mend: until then it waits."""
+    if judgement.barred is None:
+        return None
+    if judgement.barred == NO_PACKS and now + RULES_RECHECK <= reminder.deadline:
+        return later(reminder, now + RULES_RECHECK, now, "no_rules", NO_PACKS)
+    return reminder.gives_up_channel().ended(now, "skipped", "rule_pack", judgement.barred)
 
 
 def _over(reminder: Reminder, scene: Scene, outcome: str, reason: str, now: int) -> Reminder:
@@ -192,16 +218,18 @@ def is_suppressed(address: Address | None, head: Head, purpose: Purpose, channel
     return latest_grant(head, channel, imported=False) <= (address.suppressed_at or 0)
 
 
-def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
+def _moment(reminder: Reminder, scene: Scene, judgement: Judgement, now: int) -> Reminder | None:
     """The reminder, moved or skipped, where this is not the moment; None where it is."""
     settings, message_class = scene.settings, reminder.message_class
     free, free_there = _free_from(reminder, scene)
     waits = _waits(reminder, scene, max(free, free_there), now)
     playbook_hours = scene.playbook.playbook.hours if scene.playbook else (0, 24)
     allowed = timing.hours(*playbook_hours) & timing.quiet_mask(settings, message_class)
+    solve = partial(timing.solve, deadline=reminder.deadline, zone=reminder.zone, allowed=allowed)
     begins = max(now, *waits.values())
-    solved = timing.solve(begins, reminder.deadline, reminder.zone, allowed=allowed)
-    reason = max(waits, key=lambda name: waits[name]) if begins > now else "quiet"
+    solved = solve(begins, legal=judgement.windows)
+    reason = "quiet" if solve(now).at != now else "legal_hours"
+    reason = max(waits, key=lambda name: waits[name]) if begins > now else reason
     if solved.at is None:
         # Only this channel's own cap is in the way: another one has room.
         elsewhere = free_there > reminder.deadline >= free
@@ -209,7 +237,7 @@ def _moment(reminder: Reminder, scene: Scene, now: int) -> Reminder | None:
     if solved.at > now:
         return later(reminder, solved.at, now, reason, solved.trace)
     # The provider may take its time: what is claimed in the last seconds of the window waits for the next one.
-    last = timing.solve(now + MAX_CLAIM_TO_SEND, reminder.deadline, reminder.zone, allowed=allowed)
+    last = solve(now + MAX_CLAIM_TO_SEND, legal=judgement.windows)
     if last.at is None:
         over = now + MAX_CLAIM_TO_SEND > reminder.deadline
         return reminder.ended(now, "skipped", "expired" if over else "quiet", last.trace)
@@ -244,12 +272,12 @@ def later(reminder: Reminder, due: int, now: int, code: str, detail: str = "") -
     return reminder.with_step(now, f"later: {code}", detail, due=due, state="pending", owner=None, lease_until=None)
 
 
-def _claim(reminder: Reminder, scene: Scene, owner: str, now: int) -> Claim:
+def _claim(reminder: Reminder, scene: Scene, judgement: Judgement, owner: str, now: int) -> Claim:
     this = Send(at=now, reminder=reminder.id, channel=reminder.channel)
     name = reminder.message_class
     claimed = reminder.with_step(
-        now, "claimed", _grounds(reminder, scene.head), state="sending", owner=owner, attempt=reminder.attempt + 1,
-        lease_until=now + LEASE, address=scene.address_hash, claimed_at=now,
+        now, "claimed", _grounds(reminder, scene.head, judgement), state="sending", owner=owner,
+        attempt=reminder.attempt + 1, lease_until=now + LEASE, address=scene.address_hash, claimed_at=now,
     )  # fmt: skip
     head = scene.head.model_copy(
         update={"sends": {**scene.head.sends, name: ring(scene.head.sends.get(name, ()), (this,))}}
@@ -262,11 +290,12 @@ def _claim(reminder: Reminder, scene: Scene, owner: str, now: int) -> Claim:
     return Claim(claimed, head, address)
 
 
-def _grounds(reminder: Reminder, head: Head) -> str:
+def _grounds(reminder: Reminder, head: Head, judgement: Judgement) -> str:
     """What the claim rests on, for whoever asks later why she got the message: a consent may be withdrawn by then."""
     granted_at = latest_grant(head, reminder.channel) if reminder.message_class == "marketing" else 0
     consent = f", consent of {iso(granted_at)}" if granted_at else ""
-    return f"attempt {reminder.attempt + 1}{consent}"
+    packs = f", by {judgement.named}" if judgement.packs else ""
+    return f"attempt {reminder.attempt + 1}{consent}{packs}"
 
 
 def without_send(sends: dict[str, tuple[Send, ...]], reminder: Reminder) -> dict[str, tuple[Send, ...]]:

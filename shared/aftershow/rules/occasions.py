@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aftershow.model.engagements import Engagement
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
+from aftershow.model.rule_packs import Rulebook
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
 from aftershow.model.viewers import Head
@@ -48,6 +49,8 @@ class Shop:
     intent: Trained | None = None
     # How its channels stand.
     standing: Standing = field(default_factory=Standing)
+    # Its rule packs; without them no marketing goes anywhere.
+    rulebook: Rulebook | None = None
 
 
 @dataclass(frozen=True, slots=True)

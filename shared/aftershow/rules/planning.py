@@ -7,13 +7,14 @@ next look.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aftershow.model.engagements import Engagement
 from aftershow.model.ids import reminder_id
-from aftershow.model.playbooks import PlannedStep
+from aftershow.model.playbooks import PlannedStep, Playbook
 from aftershow.model.reminders import Feedback, Recall, Reminder
+from aftershow.model.rule_packs import ContentKind
 from aftershow.model.settings import Settings
 from aftershow.model.viewers import Head
 from aftershow.rules import drafts, responses, timing
@@ -27,6 +28,7 @@ from aftershow.rules.choosing import (
     said_stop,
 )
 from aftershow.rules.launching import OUTSIDE_SHARE, share_text
+from aftershow.rules.lawful import Judgement, case_of, judge
 from aftershow.rules.occasions import EXPIRED, Occasion, Person, Shop, occasions, ordered_in
 from aftershow.rules.preferences import preferences
 
@@ -36,6 +38,8 @@ __all__ = [
 
 # Why a series has no row to be open.
 SERIES_OVER, RESPONDED, NO_CHANNEL = "series_over", "responded", "no_channel"
+# The rule packs bar what the playbook says from every channel that reaches the person.
+RULE_PACK = "rule_pack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
     wanted: set[str] = set()
     reasons: dict[tuple[str, str], str] = {}
     for occasion in occasions(person, shop, now):
-        reason = _against(person.head, occasion, shop.settings)
+        reason = _against(person.head, occasion, shop)
         place = (occasion.playbook.id, occasion.about)
         if reason is not None:
             reasons[place] = reason
@@ -104,11 +108,11 @@ def _unwanted(row: Reminder, reason: str, now: int) -> Reminder:
     return row
 
 
-def _against(head: Head, occasion: Occasion, settings: Settings) -> str | None:
+def _against(head: Head, occasion: Occasion, shop: Shop) -> str | None:
     reason = occasion.reason_against
     if reason in (None, EXPIRED):
         # That nobody could write to her says more than that it is too late by now.
-        reason = _unreachable(head, occasion, settings) or reason
+        reason = _unreachable(head, occasion, shop) or reason
     # Last, so that the people outside the share are those who would have got it.
     return reason or (None if occasion.launched.takes(head) else OUTSIDE_SHARE)
 
@@ -132,16 +136,19 @@ def _by_place(rows: Iterable[Reminder]) -> dict[tuple[str, str, str, int], Remin
     return best
 
 
-def _unreachable(head: Head, occasion: Occasion, settings: Settings) -> str | None:
+def _unreachable(head: Head, occasion: Occasion, shop: Shop) -> str | None:
     """Why none of the playbook's channels may or can reach the person; None where one does."""
     if head.erased_at is not None:
         return "erased"
     if preferences(head).refuses(occasion.playbook):
         return "topic_off"
-    playbook = occasion.playbook
+    playbook, settings = occasion.playbook, shop.settings
     allowed = [one for one in all_channels(playbook) if not against_person(head, playbook, settings, one)]
-    if any(not said_stop(head, playbook, one, occasion.reference) for one in allowed):
-        return None
+    unsaid = [one for one in allowed if not said_stop(head, playbook, one, occasion.reference)]
+    if unsaid:
+        ways = [(one, step.id) for step in playbook.steps for one in playbook.channels_of(step.id) if one in unsaid]
+        barred = all(_judged(head, playbook, shop, one, playbook.kinds_of(step)).barred for one, step in ways)
+        return RULE_PACK if barred else None
     if allowed:
         return "opted_out"
     if not any(has_address(head, channel) for channel in all_channels(playbook) if channel in settings.channels):
@@ -150,10 +157,22 @@ def _unreachable(head: Head, occasion: Occasion, settings: Settings) -> str | No
     return "opted_out" if said else "no_consent"
 
 
-def zone_of(head: Head, engagement: Engagement | None, settings: Settings) -> str:
-    """The person's zone: profile, then context, then the shop's."""
+def _judged(
+    head: Head, playbook: Playbook, shop: Shop, channel: str, kinds: Iterable[ContentKind], zone: str | None = None
+) -> Judgement:
+    about = case_of(head, channel, playbook.message_class, kinds, zone, shop.rulebook, shop.settings)
+    return judge(shop.rulebook, about)
+
+
+def own_zone(head: Head, engagement: Engagement | None) -> str | None:
+    """The person's own zone: profile, then context; None where nothing tells it."""
     seen = engagement.zone.value if engagement and engagement.zone else None
-    return head.trait("zone") or head.trait("context_zone") or seen or settings.shop_zone
+    return head.trait("zone") or head.trait("context_zone") or seen
+
+
+def zone_of(head: Head, engagement: Engagement | None, settings: Settings) -> str:
+    """The person's zone, else the shop's."""
+    return own_zone(head, engagement) or settings.shop_zone
 
 
 def locale_of(head: Head, engagement: Engagement | None, settings: Settings) -> str:
@@ -218,7 +237,9 @@ def _opened(
     return _planned(view, occasion, step, occurrence, row, earliest)
 
 
-def _solve(view: _View, occasion: Occasion, zone: str, earliest: int, channel: str = "") -> timing.Moment:
+def _solve(
+    view: _View, occasion: Occasion, zone: str, earliest: int, channel: str = "", legal: Sequence[timing.Window] = ()
+) -> timing.Moment:
     playbook, settings, terms = occasion.playbook, view.shop.settings, view.shop.standing.terms
     allowed = timing.hours(*playbook.hours) & timing.quiet_mask(settings, playbook.message_class)
     sends = view.person.head.sends.get(playbook.message_class, ())
@@ -230,13 +251,20 @@ def _solve(view: _View, occasion: Occasion, zone: str, earliest: int, channel: s
     )
     active = timing.active_mask(view.person.engagements.values(), zone)
     paused, deadline = own.pause(playbook.message_class), occasion.base + playbook.deadline
-    moment = timing.solve(max(earliest, free, paused), deadline, zone, allowed=allowed, active=active)
+    begins = max(earliest, free, paused)
+    moment = timing.solve(begins, deadline, zone, allowed=allowed, active=active, legal=legal)
     ended_by_pause = moment.at is None and paused > max(earliest, free)
     return replace(moment, reason="paused") if ended_by_pause else moment
 
 
-def _chosen(view: _View, occasion: Occasion, step: str, row: Reminder | None, template: str, earliest: int) -> Choice:
-    return choose(
+def _chosen(
+    view: _View, occasion: Occasion, step: str, row: Reminder | None, template: str, earliest: int
+) -> tuple[Choice, Judgement]:
+    """The choice for a step, and what the rule packs say of the channel that was chosen."""
+    head, playbook = view.person.head, occasion.playbook
+    zone, kinds = own_zone(head, view.person.engagements.get(occasion.about)), playbook.kinds_of(step)
+    judgements = {one: _judged(head, playbook, view.shop, one, kinds, zone) for one in playbook.channels_of(step)}
+    choice = choose(
         Case(
             head=view.person.head,
             playbook=occasion.playbook,
@@ -249,8 +277,17 @@ def _chosen(view: _View, occasion: Occasion, step: str, row: Reminder | None, te
             since=occasion.reference,
             earliest=earliest,
             deadline=occasion.base + occasion.playbook.deadline,
+            judgements=judgements,
         )
     )
+    return choice, judgements.get(choice.channel or "", Judgement())
+
+
+def _told(choice: Choice, judgement: Judgement) -> str:
+    """The choice for the trace, with the packs that had a word in it: "sms [CN-SMS 1] (passed over: ...)"."""
+    channel, space, reasons = choice.trace.partition(" ")
+    named = f" [{judgement.named}]" if judgement.packs else ""
+    return f"{channel}{named}{space}{reasons}"
 
 
 def _planned(
@@ -260,10 +297,11 @@ def _planned(
     engagement = view.person.engagements.get(occasion.about)
     zone = zone_of(head, engagement, view.shop.settings)
     anyhow = _solve(view, occasion, zone, earliest).at or earliest
-    choice = _chosen(view, occasion, step.id, before, before.template if before else step.template, anyhow)
+    template = before.template if before else step.template
+    choice, judgement = _chosen(view, occasion, step.id, before, template, anyhow)
     if choice.channel is None:
         return None
-    moment = _solve(view, occasion, zone, earliest, choice.channel)
+    moment = _solve(view, occasion, zone, earliest, choice.channel, judgement.windows)
     row = before or Reminder(
         id=reminder_id(playbook.id, step.id, head.viewer, occasion.about, occurrence),
         viewer=head.viewer,
@@ -291,8 +329,8 @@ def _planned(
     else:
         row = row.with_step(now, "planned", occasion.why)
     opened = {"state": "pending", "outcome": None, "reason": None, "outcome_at": None, "due": moment.at or earliest,
-              "zone": zone, "channel": choice.channel}  # fmt: skip
-    row = row.with_step(now, "channel", choice.trace, **opened).with_step(now, "moment", moment.trace)
+              "zone": zone, "zone_assumed": own_zone(head, engagement) is None, "channel": choice.channel}  # fmt: skip
+    row = row.with_step(now, "channel", _told(choice, judgement), **opened).with_step(now, "moment", moment.trace)
     return row if moment.at is not None else row.ended(now, "skipped", moment.reason)
 
 
@@ -307,15 +345,17 @@ def _moved(view: _View, occasion: Occasion, row: Reminder) -> Reminder | None:
     """A row that stands keeps its moment, unless the viewer's zone is another one now, and its channel, unless another
     one is the better choice now."""
     now = view.now
-    zone = zone_of(view.person.head, view.person.engagements.get(occasion.about), view.shop.settings)
-    choice = _chosen(view, occasion, row.step, row, row.template, max(row.due, now))
+    head, engagement = view.person.head, view.person.engagements.get(occasion.about)
+    zone, assumed = zone_of(head, engagement, view.shop.settings), own_zone(head, engagement) is None
+    choice, judgement = _chosen(view, occasion, row.step, row, row.template, max(row.due, now))
     if choice.channel is None:
         return None
-    if row.zone == zone and row.channel == choice.channel:
+    if (row.zone, row.zone_assumed, row.channel) == (zone, assumed, choice.channel):
         return row
-    moment = _solve(view, occasion, zone, max(row.due, now), choice.channel)
+    row = row.model_copy(update={"zone_assumed": assumed})
+    moment = _solve(view, occasion, zone, max(row.due, now), choice.channel, judgement.windows)
     if row.channel != choice.channel:
-        row = row.with_step(now, "channel", choice.trace, channel=choice.channel)
+        row = row.with_step(now, "channel", _told(choice, judgement), channel=choice.channel)
     if moment.at is None:
         return row.ended(now, "skipped", moment.reason, moment.trace)
     if (moment.at, zone) == (row.due, row.zone):

@@ -139,4 +139,11 @@ def shop_for(ports: Ports, person: Person) -> Shop:
     names = sorted({one.show for one in person.engagements.values() if one.show})
     shows: dict[str, Show] = {name: show for name in names if (show := catalog.show(ports, name))}
     launched = catalog.playbooks(ports)
-    return Shop(launched, shows, ports.settings, catalog.intent(ports), standing.of_channels(ports, launched))
+    return Shop(
+        launched,
+        shows,
+        ports.settings,
+        catalog.intent(ports),
+        standing.of_channels(ports, launched),
+        catalog.rulebook(ports),
+    )

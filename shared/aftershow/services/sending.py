@@ -130,6 +130,7 @@ def _scene(ports: Ports, row: Reminder, head: Head) -> tuple[claims.Scene, Item 
         terms=catalog.terms(ports),
         subscribe_template=_subscribe_template(ports, row),
         max_attempts=_max_attempts(ports, row),
+        rulebook=catalog.rulebook(ports),
     )
     return dataclasses.replace(scene, answered=_answered(ports, row, scene)), address_item
 
