@@ -21,6 +21,7 @@ from aftershow.model.ids import body_hash
 from aftershow.model.instants import SECOND
 from aftershow.model.launches import WHOLE
 from aftershow.model.lexicons import Lexicon
+from aftershow.model.lint_lexicon import LintLexicon, OwnWords
 from aftershow.model.playbooks import Playbook
 from aftershow.model.rule_packs import Rulebook, RulePack
 from aftershow.model.templates import Snippets, Template
@@ -38,6 +39,8 @@ T = TypeVar("T", bound=Record)
 
 INFRA = Path(__file__).resolve().parent.parent
 LOCAL_SOURCE = "local"
+# Files among the rule packs that hold words.
+LEXICON, OWN_WORDS = "lexicon", "own_words"
 # Who approves in runs that show or test: no person did.
 STAND_IN = "nobody (a run that approves by itself)"
 
@@ -99,9 +102,17 @@ def _valid(name: str, kind: type[T], value: object) -> T:
 
 
 @lru_cache(maxsize=4)
+def lexicon(folder: Path = INFRA / "rules") -> LintLexicon:
+    """The lexicon of the claims lint, with the shop's own words. Raises CatalogError."""
+    own = _read(folder / f"{OWN_WORDS}.yaml", OwnWords)
+    return _read(folder / f"{LEXICON}.yaml", LintLexicon).model_copy(update={"own": own})
+
+
+@lru_cache(maxsize=4)
 def rulebook(folder: Path = INFRA / "rules") -> Rulebook:
     """The rule packs of a folder, by id, with the calling codes of the world. Raises CatalogError."""
-    packs = sorted((_read(path, RulePack) for path in folder.glob("*.yaml")), key=lambda one: one.id)
+    files = (path for path in folder.glob("*.yaml") if path.stem not in (LEXICON, OWN_WORDS))
+    packs = sorted((_read(path, RulePack) for path in files), key=lambda one: one.id)
     for one, after in pairwise(packs):
         if one.id == after.id:
             raise CatalogError(f"two rule packs are named {one.id}")
@@ -148,9 +159,11 @@ def push(store: Store, wait: Callable[[float], None] = time.sleep) -> list[str]:
     Texts follow when no function remembers the approval of the former ones any more (`wait` gets seconds), so nothing
     goes out that nobody approved. Raises CatalogError before anything is written.
     """
-    rules, words, channels = rulebook(), comment_lexicon(), terms()
+    rules, claims_words, words = rulebook(), lexicon(), comment_lexicon()
+    channels = terms()
     wanted = current()
     changed = ["rule packs"] if _put(store, keys.rulebook(), rules.body()) else []
+    changed += ["lexicon of claims"] if _put(store, keys.lexicon(), claims_words.body()) else []
     changed += ["lexicon of comments"] if _put(store, keys.comment_lexicon(), words.body()) else []
     changed += ["channels"] if _put(store, keys.channel_terms(), channels.body()) else []
     changed += [one.id for one in wanted if _put(store, keys.playbook(one.id), one.body())]

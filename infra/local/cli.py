@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from infra.local import channels, dead, export, ledger, playbooks, runs, scores, staff, templates
+from infra.local import channels, dead, export, ledger, playbooks, rules, runs, scores, staff, templates
 from infra.local.attendance import audience
 from infra.local.building import ARCHITECTURE, KIB, BuildError, packages, this_architecture
 from infra.local.building import build as built
@@ -56,6 +56,7 @@ app = typer.Typer(
     help="Win back the viewers of a live show who left without ordering. Start with: aftershow demo",
 )
 app.add_typer(playbooks.app, name="playbooks")
+app.add_typer(rules.app, name="rules")
 app.add_typer(scores.app, name="scores")
 app.add_typer(templates.app, name="templates")
 app.add_typer(export.app, name="export")

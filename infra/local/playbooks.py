@@ -19,7 +19,7 @@ from aftershow.ports.store import Conflict
 from aftershow.rules.launching import Launched, NotApproved, approved, content_hash, read_share, share_text
 from aftershow.services import launching
 from aftershow.services.launching import NoSuchPlaybook, Signature, WorstCase
-from infra.local import catalog, runs, stack
+from infra.local import catalog, rules, runs, stack
 from infra.local.command import (
     ASKED_WRONGLY,
     DEFAULT_DATA,
@@ -51,15 +51,19 @@ app = typer.Typer(
 
 @app.command()
 def check() -> None:
-    """Read every playbook and template; exit code 1 names the first that can't be used."""
+    """Read every playbook and template, and hold their texts against the rule packs and the lexicon of claims; exit
+    code 1 names the first that can't be used, or every text that could not leave."""
     with refusing(catalog.CatalogError, code=FOUND_SOMETHING_WRONG):
-        listed = catalog.current()
+        listed, found = catalog.current(), rules.vet()
     for one in listed:
         typer.echo(
             f"{one.id} {one.version}: {one.trigger}, at most {one.most_messages} messages, by {one.author}, "
             f"content {content_hash(one)[:10]}"
         )
     typer.echo("none of them does anything before it is approved: aftershow playbooks list", err=True)
+    rules.tell(found)
+    if any(one.stops for one in found):
+        raise typer.Exit(FOUND_SOMETHING_WRONG)
 
 
 @app.command()
@@ -76,7 +80,7 @@ def push(
         typer.Option(help="The key that the source's clients send already, such as a Pinpoint application id."),
     ] = None,
 ) -> None:
-    """Bring playbooks and templates into a shop; its functions see them within 5 s.
+    """Bring playbooks, templates, rule packs and the lexicon into a shop; its functions see them within 5 s.
 
     What is there is overwritten. A playbook whose content changed (its own, or a text of its templates) does nothing
     until it is approved anew; one that was stopped stays stopped.
@@ -88,7 +92,7 @@ def push(
         changed = catalog.push(store)
         key = catalog.new_write_key(store, write_key_for, write_key) if write_key_for else None
         off = [one.playbook.id for one in launching.playbooks(store) if one.off is not None]
-    typer.echo(f"{len(changed)} playbooks and templates changed in {shop.name}")
+    typer.echo(f"{len(changed)} playbooks, templates and rules changed in {shop.name}")
     if off:
         typer.echo(f"off until approved: {', '.join(off)}")
     if write_key is not None:

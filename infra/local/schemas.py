@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from aftershow.model.events import DomainEvent
+from aftershow.model.lint_lexicon import LintLexicon, OwnWords
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
 from aftershow.model.rule_packs import RulePack
@@ -25,6 +26,8 @@ def schemas() -> dict[str, str]:
     models: dict[str, Any] = {
         "domain_event": DomainEvent,
         "rule_pack": RulePack,
+        "lexicon": LintLexicon,
+        "own_words": OwnWords,
         "playbook": Playbook,
         "template": Template,
         "reminder": Reminder,

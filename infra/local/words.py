@@ -138,6 +138,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "rule_pack": ("forbidden by the rules", "规则不允许"),
     "legal_hours": ("outside the legal hours", "不在法定时段"),
     "no_rules": ("the shop has no rule packs", "尚未载入规则包"),
+    "no_lexicon": ("the shop has no lexicon of claims", "尚未载入禁用语词库"),
     "claims_lint": ("claims that the law forbids", "含广告法禁用语"),
     "no_moment": ("no moment before the deadline", "截止前没有合适时间"),
     "playbook_stopped": ("playbook stopped", "策略已停用"),

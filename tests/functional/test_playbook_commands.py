@@ -90,7 +90,7 @@ def test_a_deployed_catalog_is_filled_by_the_name_of_its_stack() -> None:
             obj=connect_to(deployed),
         )  # fmt: skip
         assert run.exit_code == 0, run.output
-        assert f"{len(catalog.playbooks())} playbooks and templates changed in {STACK}, {REGION}" in run.output
+        assert f"{len(catalog.playbooks())} playbooks, templates and rules changed in {STACK}, {REGION}" in run.output
         page = deployed.store.query("catalog", Range(keys.playbook("-").pk))
         assert {item.key.sk for item in page.items} == {one.id for one in catalog.playbooks()}
         shown = run.output.strip().rpartition(" ")[2]
@@ -117,6 +117,6 @@ def test_a_local_shop_is_pushed_to_like_a_deployed_one(tmp_path: Path) -> None:
     runs.going_on(data).close()
     run = CliRunner().invoke(playbooks.app, ["push", "--data", str(data)])
     assert run.exit_code == 0, run.output
-    assert f"0 playbooks and templates changed in {data}" in run.output
+    assert f"0 playbooks, templates and rules changed in {data}" in run.output
     assert "off until approved: considering-replay, hot-replay, quiet-series, second-order" in run.output
     assert CliRunner().invoke(playbooks.app, ["push", "--data", str(tmp_path / "other.db")]).exit_code == 2

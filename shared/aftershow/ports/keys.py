@@ -212,7 +212,7 @@ def rulebook() -> Key:
 
 
 def lexicon() -> Key:
-    """The lexicon of claims."""
+    """The lexicon of the claims lint."""
     return Key("catalog", "rules", "lexicon")
 
 

@@ -57,7 +57,6 @@ class Judgement:
     barred: str | None = None
     windows: tuple[Window, ...] = ()
     required: tuple[tuple[str, Required], ...] = ()
-    lexicon: bool = False
     packs: tuple[str, ...] = ()
 
     @property
@@ -97,7 +96,6 @@ def judge(rulebook: Rulebook | None, case: Case) -> Judgement:
     hours: dict[str, tuple[int, list[str]]] = {}
     required: list[tuple[str, Required]] = []
     packs: list[str] = []
-    lexicon = False
     for pack, decides in _speaking(rulebook, case):
         packs.append(pack.name)
         for one in decides:
@@ -105,12 +103,10 @@ def judge(rulebook: Rulebook | None, case: Case) -> Judgement:
                 _narrow(hours, pack, one, case)
             elif isinstance(one, Barred):
                 barred = barred or _bars(pack, one, case)
-            elif isinstance(one, Lexicon):
-                lexicon = True
-            elif not isinstance(one, Figure):
+            elif not isinstance(one, Figure | Lexicon):
                 required.append((pack.name, one))
     windows = tuple(Window(zone, mask, ", ".join(names)) for zone, (mask, names) in sorted(hours.items()))
-    return Judgement(barred, windows, tuple(required), lexicon, tuple(packs))
+    return Judgement(barred, windows, tuple(required), tuple(packs))
 
 
 def pays_for_shares(rulebook: Rulebook | None, platform: str, settings: Settings) -> Judgement:

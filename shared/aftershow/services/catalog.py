@@ -13,6 +13,7 @@ from aftershow.model.channels import Terms
 from aftershow.model.instants import SECOND
 from aftershow.model.labels import Yardstick
 from aftershow.model.launches import Launch
+from aftershow.model.lint_lexicon import LintLexicon
 from aftershow.model.playbooks import Playbook
 from aftershow.model.products import Product
 from aftershow.model.rule_packs import Rulebook
@@ -208,6 +209,20 @@ def tiers(ports: Ports) -> Tiers:
     """The tiers of the loyalty programme; none where the shop has none."""
     text = body(ports, keys.tiers())
     return Tiers.read(text) if text else Tiers()
+
+
+def lexicon(ports: Ports) -> LintLexicon | None:
+    """The lexicon of the claims lint; None where there is none that this version can read: marketing then waits."""
+    text = body(ports, keys.lexicon())
+    return _lexicon(text) if text else None
+
+
+@lru_cache(maxsize=2)
+def _lexicon(text: str) -> LintLexicon | None:
+    try:
+        return LintLexicon.read(text)
+    except ValidationError:
+        return None
 
 
 def knows_write_key(ports: Ports, hashed: str) -> str | None:

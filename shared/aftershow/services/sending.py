@@ -20,7 +20,7 @@ from aftershow.ports import keys
 from aftershow.ports.channels import Accepted, Ambiguous, Declined, Drafted, Repeating
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Put
-from aftershow.rules import claims, content, rates, responses, subscriptions
+from aftershow.rules import claims, content, rates, responses, subscriptions, vetting
 from aftershow.rules.choosing import address_of
 from aftershow.rules.drafts import drafted
 from aftershow.services import catalog, drafts, giving_back, health, people, rendering, rows
@@ -149,6 +149,12 @@ def _decide(
     except content.NotRendered as error:
         over = row.gives_up_channel().ended(ports.now(), "failed", "template", str(error))
         _write(ports, over, item)
+        return None
+    message, judgement = claimed.message, claims.judged(row, scene)
+    lexicon = catalog.lexicon(ports)
+    held = vetting.held(row, message.content, message.headers, judgement, lexicon, ports.settings, ports.now())
+    if held is not None:
+        _write(ports, held, item)
         return None
     ports.store.commit(
         [

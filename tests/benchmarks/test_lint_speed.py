@@ -1,0 +1,35 @@
+"""What the claims lint costs a message: CPU of a usual e-mail, both versions, with the lexicon that ships."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from aftershow.model.messages import Email
+from aftershow.rules import content
+from aftershow.rules.lint import findings
+from infra.local import catalog
+from infra.local.vetted import VALUES
+
+pytestmark = pytest.mark.benchmark
+MESSAGES, ROUNDS = 200, 5
+
+
+def test_cost_of_a_message() -> None:
+    lexicon = catalog.lexicon()
+    shop = {"name": "Tea", "postal_address": "1 Leaf Street"}
+    templates = [(one, locale) for one in catalog.templates() for locale in one.texts]
+    mails = [content.render(one, "email", locale, {**VALUES, "shop": shop}) for one, locale in templates]
+    for mail in mails:
+        assert isinstance(mail, Email)
+        assert findings(mail, lexicon) == ()
+    best = float("inf")
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for number in range(MESSAGES):
+            findings(mails[number % len(mails)], lexicon)
+        best = min(best, (time.process_time() - began) / MESSAGES)
+    words = sum(len(one.words) for one in lexicon.lists)
+    sys.stdout.write(f"\nclaims lint with {words} words: {best * 1e6:.0f} us an e-mail (aim: under 1,000)\n")
