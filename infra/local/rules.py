@@ -22,8 +22,7 @@ from aftershow.model.rule_packs import (
     Marker,
     RulePack,
 )
-from aftershow.model.settings import Settings
-from infra.local import catalog
+from infra.local import catalog, template_samples
 from infra.local.command import (
     FOUND_SOMETHING_WRONG,
     JsonOption,
@@ -83,7 +82,8 @@ def check(json_file: JsonOption = None) -> None:
 
 def vet() -> list[Complaint]:
     """What speaks against the texts in infra. Raises CatalogError."""
-    rules = Rules(catalog.rulebook(), catalog.lexicon(), Settings())
+    settings = template_samples.settings_for_samples()
+    rules = Rules(catalog.rulebook(), catalog.lexicon(), catalog.snippets(), catalog.tiers(), settings)
     return complaints(catalog.playbooks(), {one.name: one for one in catalog.templates()}, rules)
 
 

@@ -17,13 +17,14 @@ from typing import Any
 import yaml
 
 from aftershow.model.instants import HOUR
+from aftershow.model.lint_lexicon import LintLexicon
 from aftershow.model.messages import Content, Email, Push, Sms
 from aftershow.model.reminders import MessageClass
 from aftershow.model.rule_packs import Marker, Rulebook
 from aftershow.model.settings import Settings
 from aftershow.model.templates import CouponOffer, EmailPart, Part, SmsPart, Snippets, Template
 from aftershow.model.tiers import Tiers
-from aftershow.rules import content
+from aftershow.rules import content, lint
 from aftershow.rules.snippets import web_address
 from aftershow.rules.templating import FILTERS, NotLiquid, liquid
 from infra.local import template_samples
@@ -68,6 +69,7 @@ class Shelf:
     tiers: Tiers
     classes: Mapping[str, MessageClass]
     rulebook: Rulebook
+    lexicon: LintLexicon
     settings: Settings
 
     def file_of(self, template: Template) -> Path:
@@ -219,6 +221,7 @@ def _of_message(
         return
     part = content.part_of(template.texts[locale], channel)
     yield from _wrong(message, part, values)
+    yield from (f"{one.told}: {one.why['en']}" for one in lint.findings(message, shelf.lexicon))
     if shelf.classes.get(template.name, "marketing") == "marketing":
         yield from _no_way_out(message, str(values["unsubscribe"]), shelf.stops)
 

@@ -150,6 +150,7 @@ def the_shelf() -> Shelf:
         tiers=catalog.tiers(),
         classes=classes,
         rulebook=catalog.rulebook(),
+        lexicon=catalog.lexicon(),
         settings=template_samples.settings_for_samples(),
     )
 

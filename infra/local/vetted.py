@@ -6,28 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aftershow.model.lint_lexicon import LintLexicon
-from aftershow.model.messages import Content, Email
+from aftershow.model.messages import Email
 from aftershow.model.playbooks import PlannedStep, Playbook
 from aftershow.model.rule_packs import Rulebook
 from aftershow.model.settings import Settings
-from aftershow.model.templates import Template
+from aftershow.model.templates import Snippets, Template
+from aftershow.model.tiers import Tiers
 from aftershow.rules import content, lint, markers
 from aftershow.rules.lawful import Case, Judgement, judge
 from aftershow.rules.vetting import UNSUBSCRIBE_HEADER
+from infra.local import template_samples
 
-LINK = "https://example.com/u/sample"
-HEADERS = {UNSUBSCRIBE_HEADER: f"<{LINK}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-# What a template may say, as an occasion would fill it in.
-VALUES = {
-    "name": "",
-    "show": {"title": "Sample show", "host": "sample-host"},
-    "cart": [],
-    "link": "https://example.com/c/sample",
-    "unsubscribe": LINK,
-    "step": {"id": "sample", "number": 1},
-}
-# Where the shop hasn't said what its postal address is: the address is asked for by `init`, not by a template.
-ADDRESS = "Sample Street 1, Sample City"
+ONE_CLICK_HEADER = "List-Unsubscribe-Post"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +39,8 @@ class Rules:
 
     rulebook: Rulebook
     lexicon: LintLexicon
+    shared: Snippets
+    tiers: Tiers
     settings: Settings
 
 
@@ -77,25 +69,22 @@ def _of_step(playbook: Playbook, step: PlannedStep, template: Template, rules: R
             yield Complaint(f"{playbook.id}, {channel}", f"passed over, barred by {judgement.barred}", stops=False)
         for locale, texts in sorted(template.texts.items()):
             if channel in texts.channels:
-                where = f"{template.name}, {channel}, {locale}"
-                yield from _of_text(where, _rendered(template, channel, locale, settings), judgement, rules)
+                yield from _of_text(template, channel, locale, judgement, rules)
 
 
-def _of_text(where: str, rendered: Content | str, judgement: Judgement, rules: Rules) -> Iterator[Complaint]:
-    if isinstance(rendered, str):
-        yield Complaint(where, rendered)
-        return
-    for one in lint.findings(rendered, rules.lexicon):
-        yield Complaint(where, f"{one.told} at {one.offset}: …{one.excerpt.strip()}… ({one.why['en']})")
-    shown = markers.Shown(rules.settings.shop_name, rules.settings.postal_address or ADDRESS, LINK)
-    headers = HEADERS if isinstance(rendered, Email) else {}
-    for objection in markers.objections(judgement.required, rendered, headers, shown):
-        yield Complaint(where, f"{objection.told} ({objection.provision.why['en']})")
-
-
-def _rendered(template: Template, channel: str, locale: str, settings: Settings) -> Content | str:
-    shop = {"name": settings.shop_name, "postal_address": settings.postal_address or ADDRESS}
+def _of_text(template: Template, channel: str, locale: str, judgement: Judgement, rules: Rules) -> Iterator[Complaint]:
+    where = f"{template.name}, {channel}, {locale}"
+    first = template_samples.samples(template)[0]
+    values = template_samples.values(first, template, channel, locale, rules.settings, rules.tiers)
     try:
-        return content.render(template, channel, locale, {**VALUES, "shop": shop})
+        message = content.render(template, channel, locale, values, rules.shared)
     except content.NotRendered as error:
-        return str(error)
+        yield Complaint(where, str(error))
+        return
+    for one in lint.findings(message, rules.lexicon):
+        yield Complaint(where, f"{one.told} at {one.offset}: …{one.excerpt.strip()}… ({one.why['en']})")
+    link = str(values["unsubscribe"])
+    headers = {UNSUBSCRIBE_HEADER: f"<{link}>", ONE_CLICK_HEADER: "sample"} if isinstance(message, Email) else {}
+    shown = markers.Shown.of(rules.settings, link)
+    for objection in markers.objections(judgement.required, message, headers, shown):
+        yield Complaint(where, f"{objection.told} ({objection.provision.why['en']})")

@@ -10,18 +10,21 @@ import pytest
 from aftershow.model.messages import Email
 from aftershow.rules import content
 from aftershow.rules.lint import findings
-from infra.local import catalog
-from infra.local.vetted import VALUES
+from infra.local import catalog, template_samples
 
 pytestmark = pytest.mark.benchmark
 MESSAGES, ROUNDS = 200, 5
 
 
 def test_cost_of_a_message() -> None:
-    lexicon = catalog.lexicon()
-    shop = {"name": "Tea", "postal_address": "1 Leaf Street"}
-    templates = [(one, locale) for one in catalog.templates() for locale in one.texts]
-    mails = [content.render(one, "email", locale, {**VALUES, "shop": shop}) for one, locale in templates]
+    lexicon, shared, tiers = catalog.lexicon(), catalog.snippets(), catalog.tiers()
+    settings = template_samples.settings_for_samples()
+    mails = []
+    for template in catalog.templates():
+        for locale in template.texts:
+            sample = template_samples.samples(template)[0]
+            values = template_samples.values(sample, template, "email", locale, settings, tiers)
+            mails.append(content.render(template, "email", locale, values, shared))
     for mail in mails:
         assert isinstance(mail, Email)
         assert findings(mail, lexicon) == ()

@@ -49,7 +49,7 @@ def test_a_claim_that_came_with_the_shows_title_stops_the_message() -> None:
 def test_a_text_without_the_link_that_ends_these_messages_stays_here() -> None:
     show, mei = Show("spring"), Viewer("mei")
     shop, provider = served(show, mei)
-    overwrite(shop, keys.template("hot-replay"), ("{{ unsubscribe }}", ""))
+    overwrite(shop, keys.snippets(), ("{{ unsubscribe }}", ""))
     shop.hears(show.ended(ENDS))
     shop.until(SENT)
     first = shop.reminders(mei)[0]

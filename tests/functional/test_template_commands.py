@@ -36,7 +36,7 @@ def shelf_with(folder: Path, text: str) -> Shelf:
     (folder / "t.yaml").write_text(text, encoding="utf-8")
     template = Template.model_validate(yaml.safe_load(text))
     whole = templates.the_shelf()
-    return Shelf(folder, [template], whole.shared, whole.tiers, {}, whole.rulebook, whole.settings)
+    return Shelf(folder, [template], whole.shared, whole.tiers, {}, whole.rulebook, whole.lexicon, whole.settings)
 
 
 def test_what_is_shipped_has_nothing_wrong() -> None:
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, was: str, instead
 
 def test_a_language_that_other_templates_have_is_missed(tmp_path: Path) -> None:
     one = shelf_with(tmp_path, GOOD)
-    more = Shelf(one.folder, [*one.templates, *catalog.templates()], *list(one.__dict__.values())[2:7])
+    more = Shelf(one.folder, [*one.templates, *catalog.templates()], *list(one.__dict__.values())[2:8])
     assert "t.yaml: zh-CN: is missing: other templates have this language" in map(str, findings(more, ["t"]))
 
 
