@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
 from aftershow.model.ids import reminder_id, viewer_id
-from aftershow.rules.links import MAX_SHORT_NUMBER, LinkKind, LinkTarget, read, sign
+from aftershow.rules.links import (
+    MAX_SHORT_NUMBER,
+    LinkKind,
+    LinkTarget,
+    callback_token,
+    is_callback,
+    read,
+    sign,
+    with_source,
+)
 from tests.unit.samples import examples
 
 TARGET = LinkTarget("u1", "r1", 0)
@@ -84,3 +93,24 @@ def test_nonsense_says_nothing(token: str) -> None:
 def test_no_personal_data_can_be_guessed_from_a_token_of_another() -> None:
     assert sign("secret", "click", TARGET) != sign("secret", "click", LinkTarget("u2", "r1", 0))
     assert "@" not in sign("secret", "click", LinkTarget("a@example.com", "r", 0))
+
+
+def test_a_callback_is_good_for_one_provider() -> None:
+    token = callback_token("secret", "aliyun")
+    assert is_callback("secret", "aliyun", token)
+    for secret, provider, said in (
+        ("secret", "tencent", token),
+        ("other", "aliyun", token),
+        ("secret", "aliyun", "😀"),
+    ):
+        assert not is_callback(secret, provider, said)
+
+
+@pytest.mark.parametrize(("address", "leads"), [
+    ("https://shop.example/replay/1", "https://shop.example/replay/1?utm_source=aftershow&utm_medium=sms&utm_campaign=hot&utm_content=r1"),
+    ("https://shop.example/?a=b&c#top", "https://shop.example/?a=b&c&utm_source=aftershow&utm_medium=sms&utm_campaign=hot&utm_content=r1#top"),
+    # What the shop says of its own link stands.
+    ("https://shop.example/?utm_source=own", "https://shop.example/?utm_source=own"),
+])  # fmt: skip
+def test_a_link_says_what_brought_her(address: str, leads: str) -> None:
+    assert with_source(address, "sms", "hot", "r1") == leads
