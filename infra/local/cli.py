@@ -36,6 +36,7 @@ from infra.local.command import (
 )
 from infra.local.coverage import coverage
 from infra.local.importing.command import import_file
+from infra.local.inbox import app as inbox
 from infra.local.init import init
 from infra.local.intrinsics import TemplateError
 from infra.local.learning import commands as learning
@@ -66,6 +67,7 @@ app.add_typer(dead.app, name="dead")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(staff.app, name="staff")
 app.command()(up)
+app.add_typer(inbox, name="inbox")
 app.command()(playbooks.stop)
 app.command()(learning.train)
 app.command()(learning.evaluate)

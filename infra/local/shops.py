@@ -35,6 +35,8 @@ class OpenShop:
     heads: Callable[[], Iterable[Head]]
     # Keys the hashes of addresses; asked for only where an address must be found.
     address_secret: Callable[[], str]
+    # Signs links; asked for only where one is shown.
+    link_secret: Callable[[], str]
 
     def ended_shows(self) -> list[Show]:
         """Shows that are over and took place, the last one first."""
@@ -79,6 +81,7 @@ def of_run(run: runs.Run, data: Path) -> OpenShop:
         lambda: list(run.records().shows.values()),
         lambda: list(run.records().heads.values()),
         lambda: settings.address_secret,
+        lambda: settings.link_secret,
     )
 
 
@@ -89,6 +92,10 @@ def _deployed(found: stack.Stack) -> OpenShop:
     def heads() -> Iterable[Head]:
         return (Head.read(item.body) for item in found.items("viewers", ""))
 
+    def link_secret() -> str:
+        named = found.physical("LinkSecret", "AWS::SecretsManager::Secret")
+        return str(found.client("secretsmanager").get_secret_value(SecretId=named)["SecretString"])
+
     return OpenShop(
         f"{found.name}, {found.region}",
         _ports(found),
@@ -98,6 +105,7 @@ def _deployed(found: stack.Stack) -> OpenShop:
         shows,
         heads,
         lambda: kept.of_stack(found).address_secret(),
+        link_secret,
     )
 
 

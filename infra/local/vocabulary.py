@@ -90,6 +90,8 @@ IGNORED_RESOURCES = frozenset(
         "AWS::Logs::LogGroup",
         "AWS::S3::Bucket",
         "AWS::SES::ConfigurationSet",
+        "AWS::SNS::Topic",
+        "AWS::SNS::TopicPolicy",
         "AWS::SQS::QueuePolicy",
         "AWS::SecretsManager::Secret",
         "AWS::Serverless::LayerVersion",

@@ -139,8 +139,8 @@ def test_replies() -> None:
         "originationNumber": "+12065550152", "destinationNumber": "+12065550100", "messageKeyword": "STOP",
         "messageBody": "Stop", "inboundMessageId": "i1", "previousPublishedMessageId": "p1",
     }  # fmt: skip
-    read = receipts.reply_of_aws(aws)
-    assert (read.id, read.address, read.text) == ("i1", "+12065550152", "Stop")
+    read = receipts.reply_of_aws(aws, 7)
+    assert (read.id, read.address, read.text, read.at) == ("i1", "+12065550152", "Stop", 7)
     up = {"phone_number": "13900001234", "content": "TD", "send_time": "2026-03-06 12:00:05", "dest_code": "1234",
           "sequence_id": "77"}  # fmt: skip
     assert receipts.reply_of_aliyun(up).at == parse_instant("2026-03-06T12:00:05+08:00")

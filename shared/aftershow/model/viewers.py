@@ -25,6 +25,8 @@ MAX_RECENT_ORDERS = 16
 MAX_FOLLOWS = 256
 # More than any cap over seven days.
 MAX_RING = 16
+# Somebody with more has been called about the others.
+MAX_COMPLAINTS = 16
 # Accepts of subscribe messages, over all templates: a prompt offers three templates, and each brings one message.
 MAX_ACCEPTS = 32
 # A mailbox that is full or away for so many messages in a row is given up, as by a hard bounce.
@@ -137,6 +139,8 @@ class Facts(Record):
     traits: dict[Trait, Stamped] = {}
     consent: dict[str, dict[str, Consent]] = {}
     wishes: dict[str, dict[str, Stamped]] = {}
+    # Complaint to "filed" with its level, or "resolved"; the last ones.
+    complaints: dict[str, Stamped] = {}
     # Why they did not order, in their own words of a survey: a reason of rules.surveys.
     stated_reason: Stamped | None = None
     # Host to "followed" or "unfollowed".

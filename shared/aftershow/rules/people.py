@@ -16,6 +16,7 @@ from aftershow.model.ids import short_hash
 from aftershow.model.orders import Order
 from aftershow.model.viewers import (
     MAX_ACCEPTS,
+    MAX_COMPLAINTS,
     MAX_FOLLOWS,
     MAX_RECENT_ORDERS,
     MAX_RING,
@@ -28,7 +29,7 @@ from aftershow.model.viewers import (
     Trait,
 )
 from aftershow.rules import subscriptions
-from aftershow.rules.segment import Consented, Event, Followed, Identified, Subscribed
+from aftershow.rules.segment import Complained, Consented, Event, Followed, Identified, Subscribed
 
 # A head, or the facts of one viewer id.
 F = TypeVar("F", bound=Facts)
@@ -85,6 +86,7 @@ def _united(one: Facts, other: Facts) -> Facts:
         traits=traits,
         consent=_united_consent(one, other),
         wishes=_united_wishes(one, other),
+        complaints=_last_complaints(one.complaints, other.complaints),
         stated_reason=other.stated_reason.newest(one.stated_reason) if other.stated_reason else one.stated_reason,
         follows=_last_follows(follows),
         first_order_at=min(filter(None, (one.first_order_at, other.first_order_at)), default=None),
@@ -137,11 +139,22 @@ def learn(head: F, origin: str, event: Event) -> F:
         account = event.external_ids.get("wechat_openid")
         said_yes = [subscriptions.accept(template, event.at, event.id, account) for template in meaning.templates]
         return subscriptions.with_accepts(head, said_yes)
+    if isinstance(meaning, Complained):
+        said_of_it = Stamped(value=meaning.state, at=event.at, id=event.id)
+        return head.model_copy(
+            update={"complaints": _last_complaints(head.complaints, {meaning.complaint: said_of_it})}
+        )
     if isinstance(meaning, Followed):
         said_of_host = Stamped(value=meaning.state, at=event.at, id=event.id)
         newest = said_of_host.newest(head.follows.get(meaning.host))
         return head.model_copy(update={"follows": _last_follows({**head.follows, meaning.host: newest})})
     return head
+
+
+def _last_complaints(one: Mapping[str, Stamped], other: Mapping[str, Stamped]) -> dict[str, Stamped]:
+    united = {**one, **{name: said.newest(one.get(name)) for name, said in other.items()}}
+    kept = sorted(united.items(), key=lambda item: (-item[1].at, item[0]))[:MAX_COMPLAINTS]
+    return dict(sorted(kept))
 
 
 def _last_follows(follows: dict[str, Stamped]) -> dict[str, Stamped]:
@@ -176,7 +189,7 @@ def withdrawn(head: Head, channel: str, said: Consent, now: int) -> Head:
     """The head after its person withdrew, by answering a message, what was granted for marketing on the channel. Later
     than a consent that was stamped by a clock that runs ahead."""
     ahead = latest_grant(head, channel)
-    later = said.model_copy(update={"state": "withdrawn", "at": 1 + ahead if ahead >= now else said.at})
+    later = said.model_copy(update={"state": "withdrawn", "at": 1 + ahead if ahead > now else said.at})
     scope = f"marketing:{channel}"
     return told(head, head.viewer, lambda facts: with_consent(facts, head.viewer, scope, later))
 

@@ -187,14 +187,14 @@ def of_tencent(entry: Mapping[str, Any]) -> Receipt:
     )
 
 
-def reply_of_aws(message: Mapping[str, Any]) -> Reply:
-    """A reply as two-way SMS publishes it to its topic. It says nothing of when: the caller does."""
+def reply_of_aws(message: Mapping[str, Any], at: int) -> Reply:
+    """A reply as two-way SMS publishes it to its topic. It says nothing of when: the topic does."""
     return Reply(
         id=str(message["inboundMessageId"]),
         channel="sms",
         address=str(message["originationNumber"]),
         text=str(message["messageBody"]),
-        at=0,
+        at=at,
     )
 
 

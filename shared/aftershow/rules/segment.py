@@ -42,6 +42,7 @@ MAX_CHECKOUT_STEPS = 20
 ISO_COUNTRY_LETTERS, ISO_STATE_LETTERS = 2, (1, 2, 3)
 # WeChat's prompt takes three templates, five on newer clients.
 MAX_ACCEPTED_AT_ONCE = 5
+COMPLAINT_LEVELS = ("1", "2", "3")
 CONSENT_CHANNELS = frozenset({"all", "email", "sms", "push", "wechat", "wecom", "webhook", "file"})
 
 
@@ -116,6 +117,15 @@ class AddressSuppressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Complained:
+    """A complaint at the shop: "filed:1" with its level (1: a call; 2: several departments; 3: many alike), or
+    "resolved"."""
+
+    complaint: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
     """A host was followed or unfollowed."""
 
@@ -170,6 +180,7 @@ Meaning = (
     | Consented
     | Subscribed
     | AddressSuppressed
+    | Complained
     | Followed
     | Ordered
     | Amended
@@ -576,6 +587,18 @@ def _suppressed(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
     return AddressSuppressed(channel, address, reason if stamp.shop.trusted else "opted_out")
 
 
+def _complaint(state: str) -> Reader:
+    def read(properties: dict[str, Any], stamp: _Stamp) -> Meaning:
+        complaint = _text(properties, "complaint_id") or (None if state == "resolved" else stamp.id)
+        if complaint is None:
+            raise Unreadable("a complaint that was resolved needs its complaint_id")
+        level = _text(properties, "level")
+        level = level if level in COMPLAINT_LEVELS else COMPLAINT_LEVELS[0]
+        return Complained(complaint[:128], state if state == "resolved" else f"{state}:{level}")
+
+    return read
+
+
 def _follow(state: Literal["followed", "unfollowed"]) -> Reader:
     def read(properties: dict[str, Any], _stamp: _Stamp) -> Meaning:
         host = _text(properties, "host_id")
@@ -703,6 +726,8 @@ _READERS: dict[str, Reader] = {
     "Message Subscription Accepted": _subscribed,
     "Product Updated": _product_news,
     "Live Followed": _follow("followed"),
+    "Complaint Filed": _complaint("filed"),
+    "Complaint Resolved": _complaint("resolved"),
     "Live Unfollowed": _follow("unfollowed"),
     "Order Completed": _order,
     "Order Updated": _update,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# Reason to (English, Chinese). The first nine are the obstacles that are also read from behaviour.
+# Reason to (English, Chinese), as Survey Answered knows them. The first nine are the obstacles that are also read from
+# behaviour.
 REASONS: dict[str, tuple[str, str]] = {
     "price": ("The price", "价格"),
     "shipping": ("Shipping or delivery", "运费或配送"),
@@ -13,6 +14,6 @@ REASONS: dict[str, tuple[str, str]] = {
     "host": ("I could not follow the presentation", "没听明白介绍"),
     "atmosphere": ("Too hectic", "直播间太吵太赶"),
     "hesitation": ("I am still thinking about it", "还在考虑"),
-    "not_needed": ("I do not need it", "暂时不需要"),
+    "not_interested": ("I do not need it", "暂时不需要"),
     "bought_elsewhere": ("I bought it elsewhere", "已在别处购买"),
 }

@@ -209,6 +209,8 @@ def _what_changed(before: Head, after: Head) -> set[str]:
         changed.add("accepts")
     if before.follows != after.follows:
         changed.add("follows")
+    if before.complaints != after.complaints:
+        changed.add("complaint")
     if {name: one.value for name, one in before.traits.items()} != {
         name: one.value for name, one in after.traits.items()
     }:

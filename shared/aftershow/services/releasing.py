@@ -15,7 +15,7 @@ from aftershow.ports.queues import MAX_DELAY_SECONDS, Message
 from aftershow.ports.store import Conflict, Item, Put, Range
 from aftershow.rules import rates
 from aftershow.rules.admission import HORIZON, Cursors, DueRow, admit, capacity, still_good
-from aftershow.services import catalog
+from aftershow.services import catalog, tasks
 from aftershow.services.shows import close_overdue, next_close
 
 # A page of the due index a shard and tick; evenly filled queues rarely need more.
@@ -40,12 +40,15 @@ def release(ports: Ports) -> Released:
     ports.queues.send(ports.settings.queue_facts, [Message(json.dumps({"watermark": now}, separators=(",", ":")))])
     closed = close_overdue(ports)
     admitted = 0
-    upcoming: list[int] = [at for at in (next_close(ports),) if at is not None]
+    late, next_late = tasks.overdue(ports)
+    upcoming: list[int] = [at for at in (next_close(ports), next_late) if at is not None]
     for name, queue in sorted(ports.settings.send_queues.items()):
         count, later = _fill(ports, name, queue, now)
         admitted += count
         upcoming += later
     ports.log.info("released", admitted=admitted, closed_shows=closed)
+    if late:
+        ports.log.warning("tasks overdue", overdue_tasks=late)
     return Released(admitted, closed, min(upcoming, default=None))
 
 

@@ -25,7 +25,7 @@ from aftershow.services.suppressing import suppression
 def take_reply(ports: Ports, reply: Reply) -> None:
     """Take a reply; the same one again changes nothing."""
     said = replies.read(reply.text)
-    reply = replace(reply, at=min(reply.at or ports.now(), ports.now()))
+    reply = replace(reply, at=min(reply.at, ports.now()))
     settle(ports, lambda: _taken(ports, reply, said))
     ports.log.info("replied", replies=1, meaning=said.meaning, obstacle=said.obstacle)
 

@@ -1,10 +1,20 @@
-"""The survey page: why somebody did not order. The answer stands with the person, for scoring and content."""
+"""The survey page: why somebody did not order. The answer stands with the person, and is told as the shop's own surveys
+are: it folds into what she did in the show."""
 
 from __future__ import annotations
 
+import json
+
 from aftershow.model.base import Stamped
+from aftershow.model.ids import digest
+from aftershow.model.instants import iso
+from aftershow.model.reminders import Reminder
+from aftershow.model.viewers import Head
+from aftershow.ports import keys
 from aftershow.ports.ports import Ports
+from aftershow.ports.queues import Message
 from aftershow.rules import feedback, links
+from aftershow.rules.intake import pack
 from aftershow.rules.people import told
 from aftershow.rules.surveys import REASONS
 from aftershow.services import people, rows
@@ -12,6 +22,9 @@ from aftershow.services.clicking import follow
 from aftershow.services.messages import settle
 from aftershow.services.opting_out import writer
 from aftershow.services.pages import Page, Visit
+
+# Who these events come from, among the sources of a shop.
+SOURCE = "survey page"
 
 
 def survey_page(visit: Visit, ports: Ports) -> Page:
@@ -34,6 +47,7 @@ def answer_survey(visit: Visit, ports: Ports) -> Page:
         return survey_page(visit, ports)
     if not settle(ports, lambda: _answered(ports, target, reason)):
         return writer(ports, visit).unknown_link()
+    _tell(ports, target, reason)
     ports.log.info("answered", answers=1, reason=reason)
     return writer(ports, visit).thanks()
 
@@ -53,3 +67,24 @@ def _answered(ports: Ports, target: links.LinkTarget, reason: str) -> bool:
         puts += [rows.put(ports, heard, found[1])] if heard != found[0] else []
     ports.store.commit(puts)
     return True
+
+
+def _tell(ports: Ports, target: links.LinkTarget, reason: str) -> None:
+    """Tell the answer as an event. Should that be lost, it still stands with the person."""
+    found, item = rows.found(ports, target.viewer, target.reminder), ports.store.get(keys.head(target.viewer))
+    event = _event(found[0], Head.read(item.body), reason, ports.now()) if found and item else None
+    if event is not None:
+        texts = pack(SOURCE, ports.now(), b"{}", [(target.viewer, "track", event)], (), archived=True)
+        ports.queues.send(ports.settings.queue_behaviour, [Message(text) for text in texts])
+
+
+def _event(row: Reminder, head: Head, reason: str, now: int) -> bytes | None:
+    if head.identity is None or row.show is None:
+        return None
+    who = "userId" if head.identity.kind == "user" else "anonymousId"
+    message = {
+        "type": "track", "event": "Survey Answered", who: head.identity.value, "timestamp": iso(now),
+        # The same answer to the same message is one.
+        "messageId": digest("survey", row.id, reason), "properties": {"show_id": row.show, "reason": reason},
+    }  # fmt: skip
+    return json.dumps(message).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from aftershow.model.events import AlarmRaised
 from aftershow.model.ids import digest
@@ -56,6 +57,28 @@ def raised(ports: Ports, event: AlarmRaised) -> None:
     settle(ports, attempt)
 
 
+def look_at_complaints(ports: Ports, viewer: str) -> None:
+    """Make the tasks of a person's complaints equal to what the shop said of them."""
+    leading = people.leading_head(ports, viewer)
+    for name, said in leading[0].complaints.items() if leading else ():
+        task_id = digest("complaint", leading[0].viewer if leading else "", name)
+        if said.value == "resolved":
+            _resolved(ports, task_id, said.at)
+            continue
+        level = int(said.value.partition(":")[2])
+        puts = opened(ports, Task(
+            id=task_id, kind="complaint", level=level, viewer=viewer, about=name, opened_at=said.at,
+            due_at=said.at + COMPLAINT_DUE[level],
+        ))  # fmt: skip
+        if puts:
+            ports.store.commit(puts)
+
+
+def _resolved(ports: Ports, task_id: str, at: int) -> None:
+    with suppress(NoSuchTask):
+        close(ports, task_id, "the shop", "resolved", at)
+
+
 def _put(task: Task, before: Item | None) -> Put:
     if task.closed_at is None:
         index = keys.open_tasks(task.due_at, task.id)
@@ -79,10 +102,12 @@ def listed(store: Store, *, is_open: bool, until: int | None = None) -> Iterator
         where = Range(pk, last=where.last, limit=PAGE, after=page.after)
 
 
-def overdue(ports: Ports) -> int:
-    """How many open tasks are past their moment, at most a page."""
-    pk, last = keys.open_tasks(ports.now(), "")
-    return len(ports.store.query_index("catalog", Range(pk, last=last, limit=PAGE)).rows)
+def overdue(ports: Ports) -> tuple[int, int | None]:
+    """How many open tasks are past their moment (of the first page), and when the next one will be."""
+    pk, now = keys.open_tasks(0, "")[0], ports.now()
+    rows = ports.store.query_index("catalog", Range(pk, limit=PAGE)).rows
+    due = [int(row.sk.partition("#")[0]) for row in rows]
+    return sum(at <= now for at in due), min((at for at in due if at > now), default=None)
 
 
 def close(ports: Ports, task_id: str, by: str, note: str, now: int) -> Task:

@@ -1,4 +1,5 @@
-"""track_outcome's queue: what providers report, replies, alarm words, and orders, which a message may have won back."""
+"""track_outcome's queue: what providers report, replies, complaints, alarm words, and orders, which a message may have
+won back."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import json
 
 import msgspec
 
-from aftershow.model.events import AlarmRaised, OrderChanged, read_event
+from aftershow.model.events import AlarmRaised, OrderChanged, ViewerChanged, read_event
+from aftershow.model.instants import parse_instant
 from aftershow.model.orders import Order
 from aftershow.ports import keys
 from aftershow.ports.ports import Ports
@@ -24,8 +26,9 @@ _PROVIDERS = {"aws.ses": receipts.of_ses, "aws.sms-voice": receipts.of_aws_sms}
 def track(message: Received, ports: Ports) -> None:
     """Work off one message: a provider's event, a reply, or an order. What is none of these is an error."""
     body = msgspec.json.decode(message.body)
-    if "originationNumber" in body:
-        take_reply(ports, receipts.reply_of_aws(body))
+    if body.get("Type") == "Notification":
+        # What a topic delivers stands in an envelope of its own.
+        take_reply(ports, receipts.reply_of_aws(msgspec.json.decode(body["Message"]), parse_instant(body["Timestamp"])))
         return
     provider = _PROVIDERS.get(body["source"])
     if provider is not None:
@@ -36,6 +39,8 @@ def track(message: Received, ports: Ports) -> None:
     event = read_event(json.dumps(body["detail"]))
     if isinstance(event, AlarmRaised):
         tasks.raised(ports, event)
+    elif isinstance(event, ViewerChanged):
+        settle(ports, lambda: tasks.look_at_complaints(ports, event.viewer))
     elif isinstance(event, OrderChanged) and event.key.startswith("order#"):
         settle(ports, lambda: _attribute(ports, Key("orders", event.key)))
 
