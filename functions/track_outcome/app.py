@@ -12,7 +12,7 @@ from aftershow.services.messages import received, work_off
 from aftershow.services.opting_out import unsubscribe, unsubscribe_page
 from aftershow.services.pages import Page, Visit, form_of
 from aftershow.services.preferences import preference_page, save_preferences
-from aftershow.services.surveying import answer_survey, survey_page
+from aftershow.services.surveying import answer_quiz, answer_survey, quiz_page, survey_page
 from aftershow.services.tracking import track
 
 ROUTES = {
@@ -23,6 +23,8 @@ ROUTES = {
     "POST /p/{token}": save_preferences,
     "GET /s/{token}": survey_page,
     "POST /s/{token}": answer_survey,
+    "GET /q/{token}": quiz_page,
+    "POST /q/{token}": answer_quiz,
     "POST /receipts/{provider}/{token}": callback,
 }
 

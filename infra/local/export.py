@@ -10,6 +10,8 @@ import typer
 
 from infra.local import kept, runs
 from infra.local.command import DEFAULT_DATA, DataOption, err, progress, refusing
+from infra.local.exporting.consent import COLUMNS as CONSENT
+from infra.local.exporting.consent import consent_rows
 from infra.local.exporting.events import event_lines
 from infra.local.exporting.members import COLUMNS as MEMBERS
 from infra.local.exporting.members import member_rows
@@ -77,6 +79,21 @@ def members(
     back. Not in it: what people did, and whom they follow (export events has both).
     """
     _export("members", _table(member_rows, MEMBERS, file), file, data, stack, region)
+
+
+@app.command()
+def consent(
+    file: FileArgument,
+    data: DataOption = DEFAULT_DATA,
+    stack: StackOption = None,
+    region: RegionOption = None,
+) -> None:
+    """Write every statement of consent that is kept: CSV, or NDJSON if FILE says .ndjson or .jsonl.
+
+    The evidence: whose, for which purpose and channel, granted or withdrawn, when, from where, in which wording. A
+    later word of the same id about the same channel takes an earlier one's place; the archive of events has them all.
+    """
+    _export("statements of consent", _table(consent_rows, CONSENT, file), file, data, stack, region)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from aftershow.rules.coverage import SCORES, Trust, trust
 from aftershow.rules.merging import lead
 from aftershow.rules.obstacle import UNKNOWN, held_back
 from aftershow.rules.planning import EXPIRED, LeftAlone, plan, zone_of
+from aftershow.rules.preferences import preferences
 from aftershow.rules.reachability import Reach, reachability
 from infra.local.books import entry_json, ledger, points_json
 from infra.local.engagements_told import engagement_json, orders_in
@@ -286,6 +287,9 @@ def explanation(records: Records, human: Human) -> dict[str, Any]:
         "now": iso(records.now),
         "profile": {name: said.value for name, said in head.traits.items()} if head else {},
         "consent": _consent(human),
+        "preferences": _preferences(human),
+        "stated_reason": head.stated_reason.value if head and head.stated_reason else None,
+        "complaints": {name: said.value for name, said in head.complaints.items()} if head else {},
         "reachability": [_reach(one) for one in _reachability(records, human)],
         "follows": {host: said.value for host, said in head.follows.items()} if head else {},
         "identifiers": [{"kind": kind_of(name), "name": name} for name in head.identifiers] if head else [],
@@ -343,6 +347,24 @@ def _reach(one: Reach) -> dict[str, object]:
         "reachable": one.reachable,
         "against": [
             {"reason": each.code, "since": iso(each.since) if each.since is not None else None} for each in one.against
+        ],
+    }
+
+
+def _preferences(human: Human) -> dict[str, object]:
+    """What the person chose, the strictest of their ids; and every choice, as it was made."""
+    if human.head is None:
+        return {}
+    chosen = preferences(human.head)
+    moments = {"paused_until": chosen.paused_until, "held_until": chosen.held_until}
+    return {
+        "topics_off": sorted(chosen.topics_off),
+        "per_week": chosen.per_week,
+        **{name: iso(at) if at else None for name, at in moments.items()},
+        "said": [
+            {"what": name, "origin": origin, "value": said.value, "at": iso(said.at), "by": said.id}
+            for name, origins in human.head.wishes.items()
+            for origin, said in origins.items()
         ],
     }
 

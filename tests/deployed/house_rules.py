@@ -78,6 +78,8 @@ PUBLIC_ROUTES = {
     "POST /p/{token}": "whoever has the message chooses what comes next, without signing in: the token is signed",
     "GET /s/{token}": "a link in a message: the token is signed, and it only shows a page",
     "POST /s/{token}": "an answer to a survey, without signing in: the token is signed",
+    "GET /q/{token}": "a link in a message: the token is signed, and it only shows a page",
+    "POST /q/{token}": "a vote, without signing in: the token is signed",
     "GET /c/{token}": "a link in a message: the token is signed",
     "GET /u/{token}": "a link in a message: the token is signed, and it only shows a page",
     "POST /u/{token}": "one click unsubscribes (RFC 8058), without signing in: the token is signed",

@@ -13,7 +13,7 @@ from aftershow.model.instants import DAY, HOUR, MINUTE, SECOND
 from aftershow.model.tasks import COMPLAINT_DUE, FOLLOW_UP_AFTER, Task
 from aftershow.ports import keys
 from aftershow.ports.queues import Message
-from aftershow.rules import links
+from aftershow.rules import links, responses
 from aftershow.rules.people import may_be_written
 from aftershow.rules.preferences import LONGEST_HOLD, PAUSE, preferences
 from aftershow.services import tasks
@@ -368,6 +368,36 @@ def test_a_survey_is_answered_once_it_is_sent_and_reaches_scoring() -> None:
     counts = shop.engagement(mei, SHOW).counts()
     assert {kind.name for kind in counts} >= {"ANSWERED", "STATED_SHIPPING"}
     assert (shop.host.errors, shop.left_over()) == ([], {})
+
+
+def test_a_vote_is_evidence_of_taste() -> None:
+    mei = Viewer("mei")
+    shop = reminded(mei)
+    row = shop.reminders(mei)[0]
+    secret = shop.records().settings.link_secret
+    path = f"/q/{links.sign(secret, 'quiz', links.LinkTarget(row.viewer, row.id, 0))}"
+    assert b'value="how_to"' in shop.calls("GET", path).body
+    assert shop.calls("POST", path, FORM, b"option=nonsense").status == 200
+    for _ in range(2):
+        assert shop.calls("POST", path, FORM, b"option=how_to").status == 200
+    shop.host.drain()
+    assert shop.engagement(mei, SHOW).votes["next_show"].value == "how_to"
+    assert shop.head(mei).stated_reason is None
+
+
+def test_what_brought_her_back_is_known_by_its_message() -> None:
+    mei, again = Viewer("mei"), Show("summer")
+    shop = reminded(mei)
+    row = shop.reminders(mei)[0]
+    campaign = {"source": "aftershow", "medium": "email", "name": "hot-replay", "content": row.id}
+    came = mei.enters(again, shop.now + HOUR)
+    shop.hears(Said(came.at, came.messages, {"campaign": campaign}))
+    engagement = shop.engagement(mei, again)
+    assert engagement.source is not None
+    assert (engagement.source.value, engagement.link and engagement.link.value) == (
+        "aftershow/email/hot-replay", row.id,
+    )  # fmt: skip
+    assert responses.brought(shop.reminders(mei), [engagement]) == {row.id: "show#summer"}
 
 
 def test_a_scanner_that_opens_every_link_counts_as_nobody() -> None:

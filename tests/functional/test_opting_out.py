@@ -15,7 +15,9 @@ from aftershow.model.instants import DAY, HOUR, MINUTE
 from aftershow.model.reminders import Reminder
 from aftershow.rules import links
 from aftershow.rules.intake import pack
+from aftershow.rules.replies import Reply
 from aftershow.services.messages import Received
+from aftershow.services.replying import take_reply
 from aftershow.services.scoring import score
 from infra.local.faults import Call, Faults
 from infra.local.lines import Line
@@ -211,6 +213,19 @@ def opts_out(shop: Shop, viewer: Viewer) -> None:
     assert shop.host.request("POST", f"/u/{token}", FORM, ONE_CLICK).status == 200
 
 
+def switches_off(shop: Shop, viewer: Viewer) -> None:
+    """Switch e-mail off on the preference page, and everything that it is about."""
+    row = shop.reminders(viewer)[0]
+    secret = shop.records().settings.link_secret
+    token = links.sign(secret, "preferences", links.LinkTarget(row.viewer, row.id, 0))
+    assert shop.host.request("POST", f"/p/{token}", FORM, b"per_week=").status == 200
+
+
+def replies_stop(shop: Shop, viewer: Viewer) -> None:
+    """Answer "stop" to the message's address, as a callback of an e-mail's reply would."""
+    take_reply(shop.host.ports("track_outcome"), Reply("i1", "email", viewer.mailbox, "退订", shop.now))
+
+
 def orders(shop: Shop, viewer: Viewer) -> None:
     """Order, and have the order folded by another worker."""
     said = viewer.orders(shop.now, "order-1")
@@ -239,11 +254,14 @@ def calls_from_planning_to_delivery() -> tuple[int, ...]:
     return tuple(range(written[0] + 1, written[3] + 2))
 
 
+@pytest.mark.parametrize("says", [opts_out, switches_off, replies_stop])
 @pytest.mark.parametrize("before", calls_from_planning_to_delivery())
-def test_nothing_is_claimed_after_an_opt_out_in_the_middle_of_a_function(before: int) -> None:
-    meanwhile, shop, mei, _ = interrupted(before, opts_out)
-    # Where the head was read just before, it is the address that says so.
-    assert_last_word(meanwhile, shop, mei, {"opted_out", "suppressed"})
+def test_nothing_is_claimed_after_an_opt_out_in_the_middle_of_a_function(
+    before: int, says: Callable[[Shop, Viewer], None]
+) -> None:
+    meanwhile, shop, mei, _ = interrupted(before, says)
+    # Where the head was read just before, it is the address that says so; the page may name the topic.
+    assert_last_word(meanwhile, shop, mei, {"opted_out", "suppressed", "topic_off"})
 
 
 @pytest.mark.parametrize("before", calls_from_planning_to_delivery())

@@ -68,6 +68,7 @@ class _View:
     shop: Shop
     rows: Mapping[tuple[str, str, str, int], Reminder]
     answers: Mapping[str, responses.Tally]
+    answered_at: tuple[int, ...]
     now: int
 
 
@@ -75,7 +76,8 @@ def plan(person: Person, shop: Shop, now: int) -> Plan:
     """Decide what a person should have planned at the moment `now`."""
     result = Plan()
     rows = _by_place(person.reminders)
-    view = _View(person, shop, rows, responses.by_channel(person.reminders, now), now)
+    answers = responses.by_channel(person.reminders, now), responses.moments(person.reminders)
+    view = _View(person, shop, rows, *answers, now)
     wanted: set[str] = set()
     reasons: dict[tuple[str, str], str] = {}
     for occasion in occasions(person, shop, now):
@@ -249,7 +251,7 @@ def _solve(
         timing.free_from(sends, caps),
         timing.free_on(sends, channel, terms.caps_of(channel, playbook.message_class)),
     )
-    active = timing.active_mask(view.person.engagements.values(), zone)
+    active = timing.active_mask(view.person.engagements.values(), zone, view.answered_at)
     paused, deadline = own.pause(playbook.message_class), occasion.base + playbook.deadline
     begins = max(earliest, free, paused)
     moment = timing.solve(begins, deadline, zone, allowed=allowed, active=active, legal=legal)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aftershow.model.engagements import Engagement
 from aftershow.model.instants import DAY
 from aftershow.model.reminders import Reminder
 
@@ -41,3 +42,16 @@ def by_channel(rows: Iterable[Reminder], now: int) -> Mapping[str, Tally]:
             before = tallies.get(row.channel, Tally())
             tallies[row.channel] = Tally(before.sent + 1, before.answered + answered(row))
     return tallies
+
+
+def moments(rows: Iterable[Reminder]) -> tuple[int, ...]:
+    """When a person answered messages, by themselves and not by a machine of theirs, in order."""
+    answers = ((row.feedback.clicked_at, row.feedback.replied_at, row.feedback.answered_at) for row in rows)
+    return tuple(sorted(at for several in answers for at in several if at is not None))
+
+
+def brought(rows: Iterable[Reminder], engagements: Iterable[Engagement]) -> dict[str, str]:
+    """Which message brought a person where: reminder to the `about` of the engagement whose link names it."""
+    known = {row.id for row in rows}
+    links = ((one.link.value, one.about) for one in engagements if one.link is not None)
+    return {link: about for link, about in links if link in known}

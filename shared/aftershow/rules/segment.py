@@ -30,6 +30,7 @@ from aftershow.model.products import ProductField
 from aftershow.model.shows import ShowField
 from aftershow.model.viewers import ConsentState, Refused, Suppression
 from aftershow.rules.identifiers import Identifier, external_ids, identifier, is_blocked, read_email, read_phone
+from aftershow.rules.links import OUR_SOURCE
 
 if TYPE_CHECKING:
     from aftershow.rules.comments import CommentReader, Question
@@ -387,9 +388,16 @@ def _context(context: dict[str, Any], properties: dict[str, Any]) -> Context:
         zone=zone if isinstance(zone, str) and is_zone(zone) else None,
         locale=locale[:35] if isinstance(locale, str) and locale else None,
         source=_campaign(_object(context, "campaign")),
-        link=(_text(properties, "link_id") or _text(_object(context, "referrer"), "id") or "")[:64] or None,
+        link=(_text(properties, "link_id") or _text(_object(context, "referrer"), "id") or _our_link(context))[:64]
+        or None,
         referrer=_site_before(context),
     )
+
+
+def _our_link(context: dict[str, Any]) -> str:
+    """The message of ours whose link was followed: the shop's page repeats what stood in its address."""
+    campaign = _object(context, "campaign")
+    return (_text(campaign, "content") or "") if _text(campaign, "source") == OUR_SOURCE else ""
 
 
 def _campaign(campaign: dict[str, Any]) -> str | None:

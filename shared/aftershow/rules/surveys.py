@@ -1,4 +1,5 @@
-"""Surveys: why somebody did not order, in reasons that scoring and content can use."""
+"""The questions that messages ask: why somebody did not order, in reasons that scoring and content can use; and what
+she would like to see next, as a vote."""
 
 from __future__ import annotations
 
@@ -16,4 +17,14 @@ REASONS: dict[str, tuple[str, str]] = {
     "hesitation": ("I am still thinking about it", "还在考虑"),
     "not_interested": ("I do not need it", "暂时不需要"),
     "bought_elsewhere": ("I bought it elsewhere", "已在别处购买"),
+}
+
+# The vote's name, and what can be voted for.
+POLL = "next_show"
+WANTED: dict[str, tuple[str, str]] = {
+    "new_arrivals": ("New arrivals", "新品"),
+    "offers": ("The best offers", "优惠专场"),
+    "how_to": ("How to use what I have", "使用方法"),
+    "comparisons": ("Products compared", "同类对比"),
+    "behind_the_scenes": ("How it is made", "工厂与幕后"),
 }

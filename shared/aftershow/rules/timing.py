@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from aftershow.model.channels import Cap
-from aftershow.model.engagements import Engagement
+from aftershow.model.engagements import PIECES_OF_HOUR, Engagement
 from aftershow.model.instants import DAY, HOUR, MINUTE, at_zone, iso
 from aftershow.model.reminders import MessageClass
 from aftershow.model.settings import Settings
@@ -67,10 +67,13 @@ def quiet_mask(settings: Settings, message_class: MessageClass) -> int:
     return ALL_HOURS & ~hours(settings.quiet_from_hour, settings.quiet_until_hour)
 
 
-def active_mask(engagements: Iterable[Engagement], zone: str) -> int:
+def active_mask(engagements: Iterable[Engagement], zone: str, answers: Iterable[int] = ()) -> int:
     """The viewer's usual hours in their zone: those in which they were often seen, and one on either side; all hours
-    where too little was seen to tell."""
-    histogram = hour_histogram(engagements, zone)
+    where too little was seen to tell. `answers`: when they answered messages, which says as much as an hour of
+    watching."""
+    histogram = list(hour_histogram(engagements, zone))
+    for at in answers:
+        histogram[at_zone(at, zone).hour] += PIECES_OF_HOUR
     return ALL_HOURS if sum(map(bool, histogram)) < MANY_HOURS_SEEN else usual_hours(histogram)
 
 

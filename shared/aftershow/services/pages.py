@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from aftershow.model.playbooks import TOPICS
 from aftershow.model.settings import Settings
 from aftershow.rules.preferences import WEEKLY_LIMITS, Preferences
-from aftershow.rules.surveys import REASONS
+from aftershow.rules.surveys import REASONS, WANTED
 
 # What the person read when they agreed on the page again; another wording is another version.
 WORDING_VERSION = "preference-page-1"
@@ -166,14 +166,24 @@ class Writer:
 
     def survey(self, token: str) -> Page:
         """Why did you not order?"""
-        reasons = "".join(
-            f'<label><input type="radio" name="reason" value="{escape(name)}" required>{self._say(*words)}</label>'
-            for name, words in REASONS.items()
+        return self._question(f"/s/{token}", "reason", REASONS, "What kept you from ordering?", "是什么让您没有下单？")
+
+    def quiz(self, token: str) -> Page:
+        """What would you like to see?"""
+        return self._question(
+            f"/q/{token}", "option", WANTED, "What should the next show be about?", "下一场想看什么？"
         )
-        question = self._say("What kept you from ordering?", "是什么让您没有下单？")
+
+    def _question(
+        self, action: str, field: str, answers: Mapping[str, tuple[str, str]], english: str, chinese: str
+    ) -> Page:
+        listed = "".join(
+            f'<label><input type="radio" name="{field}" value="{escape(name)}" required>{self._say(*words)}</label>'
+            for name, words in answers.items()
+        )
         body = (
-            f'<form method="post" action="/s/{escape(token)}"><fieldset><legend>{question}</legend>{reasons}</fieldset>'
-            f"{self._button('Send', '提交')}</form>"
+            f'<form method="post" action="{escape(action)}"><fieldset><legend>{self._say(english, chinese)}</legend>'
+            f"{listed}</fieldset>{self._button('Send', '提交')}</form>"
         )
         return self._page(self._say("One question", "一个问题"), body)
 

@@ -110,6 +110,9 @@ def signed(settings: Settings, row: Reminder) -> content.Links:
     return content.Links(
         button=address("c", "click"),
         unsubscribe=address("u", "unsubscribe"),
+        preferences=address("p", "preferences"),
+        survey=address("s", "survey"),
+        quiz=address("q", "quiz"),
         counted=counted,
     )
 
