@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,7 @@ from aftershow.model.engagements import (
 )
 from aftershow.model.ids import short_hash
 from aftershow.model.instants import HOUR, MINUTE, SECOND
+from aftershow.model.packing import packed, unpacked
 from aftershow.rules.engagement import fold, hour_histogram, united
 from aftershow.rules.intent import score
 from aftershow.rules.segment import Event
@@ -163,12 +165,21 @@ def test_it_stays_small_however_much_happens() -> None:
     events = [
         tracked(
             chance.choice([*NAMES, "Video Content Playing", "Product Viewed"]), START + one * SECOND, f"m{one}",
-            show_id="s1", product_id=f"product-{one % 50}",
+            show_id="s1", product_id=f"product-{one % 50}", text=chance.choice(TEXTS),
         )
         for one in range(10_000)
     ]  # fmt: skip
     engagement = folded(cut(events, range(0, 10_000, 500)))
-    assert len(engagement.body().encode()) <= 6 * 1024
+    assert len(engagement.body().encode()) <= 3 * 1024
+    assert Engagement.read(engagement.body()) == engagement
+
+
+@given(st.text(max_size=3_000))
+def test_what_was_packed_comes_out_as_it_went_in(text: str) -> None:
+    stored = packed(json.dumps(text, ensure_ascii=False))
+    assert json.loads(unpacked(stored)) == text
+    assert isinstance(json.loads(stored), (dict, str))
+    assert len(stored.encode()) <= len(json.dumps(text, ensure_ascii=False).encode())
 
 
 def test_the_longest_cart_still_fits_an_item() -> None:

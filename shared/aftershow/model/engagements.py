@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from base64 import b64decode, b64encode
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, Self
 
 from aftershow.model.base import Record, Stamped
+from aftershow.model.packing import packed, unpacked
 
 Temperature = Literal["hot", "considering", "cold"]
 
@@ -175,6 +176,15 @@ class Engagement(Record):
     # Bit h: something was done in hour h UTC. Written before there were pieces.
     hours: int = 0
     score: Score | None = None
+
+    def body(self) -> str:
+        """The JSON text to store; packed where it has grown."""
+        return packed(super().body())
+
+    @classmethod
+    def read(cls, body: str) -> Self:
+        """The value of a stored text. Raises pydantic.ValidationError where it is not one."""
+        return super().read(unpacked(body))
 
     @property
     def watch_seconds(self) -> int | None:
