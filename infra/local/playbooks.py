@@ -19,7 +19,7 @@ from aftershow.ports.store import Conflict
 from aftershow.rules.launching import Launched, NotApproved, approved, content_hash, read_share, share_text
 from aftershow.services import launching
 from aftershow.services.launching import NoSuchPlaybook, Signature, WorstCase
-from infra.local import catalog, rules, runs, stack
+from infra.local import catalog, rules, runs, stack, templates
 from infra.local.command import (
     ASKED_WRONGLY,
     DEFAULT_DATA,
@@ -40,6 +40,7 @@ from infra.local.command import (
 from infra.local.dry_run import DryRun, dry_run
 from infra.local.dry_run_report import dry_run_json, print_dry_run
 from infra.local.shops import OpenShop, open_shop
+from infra.local.template_checks import findings
 from infra.local.words import plain
 
 app = typer.Typer(
@@ -51,10 +52,11 @@ app = typer.Typer(
 
 @app.command()
 def check() -> None:
-    """Read every playbook and template, and hold their texts against the rule packs and the lexicon of claims; exit
-    code 1 names the first that can't be used, or every text that could not leave."""
+    """Read every playbook and template, check the templates (see: aftershow templates check), and hold their texts
+    against the rule packs and the lexicon of claims; exit code 1 names all that is wrong, or the first file that can't
+    be used."""
     with refusing(catalog.CatalogError, code=FOUND_SOMETHING_WRONG):
-        listed, found = catalog.current(), rules.vet()
+        listed, found, wrong = catalog.current(), rules.vet(), findings(templates.the_shelf())
     for one in listed:
         typer.echo(
             f"{one.id} {one.version}: {one.trigger}, at most {one.most_messages} messages, by {one.author}, "
@@ -62,7 +64,9 @@ def check() -> None:
         )
     typer.echo("none of them does anything before it is approved: aftershow playbooks list", err=True)
     rules.tell(found)
-    if any(one.stops for one in found):
+    for finding in wrong:
+        typer.echo(plain(str(finding)), err=True)
+    if wrong or any(one.stops for one in found):
         raise typer.Exit(FOUND_SOMETHING_WRONG)
 
 

@@ -67,7 +67,7 @@ def files_of(message: Message) -> dict[str, str]:
     """Ending to text of the files of a message."""
     found = message.content
     if isinstance(found, Email):
-        page = drawn(found.html)
+        page = drawn(found)
         return {
             ".html": page,
             "-dark.html": darkened(page),
@@ -109,9 +109,13 @@ def _price(card: RateCard, segments: int) -> str:
     return f"{micros / _MILLION:.4f} {card.currency}"
 
 
-def drawn(page: str) -> str:
-    """The page with a drawing where the samples' picture would be."""
-    return page.replace(PICTURE, _DRAWN)
+def drawn(mail: Email) -> str:
+    """The page with the pictures that travel in the mail, and a drawing where the samples' picture would be."""
+    page = mail.html.replace(PICTURE, _DRAWN)
+    for picture in mail.pictures:
+        data = f"data:{picture.media_type};base64,{b64encode(picture.content).decode()}"
+        page = page.replace(f"cid:{picture.name}", data)
+    return page
 
 
 def darkened(page: str) -> str:

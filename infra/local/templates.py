@@ -15,6 +15,7 @@ from aftershow.model.reminders import MessageClass, Reminder
 from aftershow.model.templates import Template
 from aftershow.model.viewers import Head
 from aftershow.ports.ports import Ports
+from aftershow.rules import pictures
 from aftershow.rules.content import NotRendered, render
 from aftershow.services import people
 from aftershow.services.rendering import compose
@@ -159,9 +160,8 @@ def _to_samples(shelf: Shelf, template: Template, wanted: list[tuple[str, str]])
     for sample in template_samples.samples(template):
         for locale, channel in wanted:
             values = template_samples.values(sample, template, channel, locale, shelf.settings, shelf.tiers)
-            yield Message(
-                sample.id, sample.title, locale, channel, render(template, channel, locale, values, shelf.shared)
-            )
+            rendered = render(template, channel, locale, values, shelf.shared)
+            yield Message(sample.id, sample.title, locale, channel, pictures.attached(rendered, template))
 
 
 def _to_viewer(shop: OpenShop, template: Template, viewer: str, wanted: list[tuple[str, str]]) -> Iterator[Message]:
