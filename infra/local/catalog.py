@@ -138,10 +138,11 @@ def check() -> list[Playbook]:
     return listed
 
 
-def current() -> list[Playbook]:
-    """The playbooks as a push would write them: with the hash of their texts. Raises CatalogError."""
-    texts, shared = {template.name: template.body() for template in templates()}, snippets().body()
-    return [_with_texts(playbook, texts, shared) for playbook in check()]
+def current(shared: Snippets | None = None) -> list[Playbook]:
+    """The playbooks as a push would write them: with the hash of their texts, and of the snippets (else those that
+    stand here). Raises CatalogError."""
+    texts, body = {template.name: template.body() for template in templates()}, (shared or snippets()).body()
+    return [_with_texts(playbook, texts, body) for playbook in check()]
 
 
 def _with_texts(playbook: Playbook, texts: Mapping[str, str], shared: str) -> Playbook:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from html import unescape
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from aftershow.model.products import Product
 from aftershow.model.settings import Settings
 from aftershow.model.templates import EmailPart, Template, Texts
 from aftershow.rules.content import MAX_SUBJECT_CHARACTERS, Links, NotRendered, Occasion, pick, render, variables
+from aftershow.rules.launching import content_hash
 from aftershow.rules.snippets import cart_cards
 from infra.local import catalog
 from tests.unit.samples import START, ended_show, examples, reachable, said
@@ -65,6 +67,42 @@ def test_every_template_renders_in_both_languages(template: Template, locale: st
         assert "The Shop" in part
         assert "1 Street, City" in part
     assert ("zh" in re.findall(r'<html lang="(\w+)', rendered.html)[0]) == (locale == "zh-CN")
+
+
+def test_whoever_approves_a_playbook_approves_what_all_templates_share() -> None:
+    before = catalog.current()
+    words = {**SHARED.words, "en": {**SHARED.words["en"], "unsubscribe": "Never mind"}}
+    layout = {**SHARED.sources, "layout.html": SHARED.sources["layout.html"] + " "}
+    for shared in (SHARED.model_copy(update={"words": words}), SHARED.model_copy(update={"sources": layout})):
+        assert all(
+            content_hash(one) != content_hash(was) for one, was in zip(catalog.current(shared), before, strict=True)
+        )
+    assert catalog.current(SHARED) == before
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+def test_text_and_page_say_the_same(template: Template, locale: str) -> None:
+    """Every paragraph that the operator wrote stands in both."""
+    rendered = mail(template, locale, values("Mei", template=template))
+    page = unescape(re.sub(r"<[^>]+>", "\n", rendered.html))
+    for line in template.texts[locale].email.text.splitlines():  # type: ignore[union-attr]
+        if line and "{" not in line:
+            assert line in rendered.text
+            assert line in page
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
+def test_a_page_fits_every_screen_and_works_in_the_dark_and_without_pictures(template: Template) -> None:
+    for locale in template.texts:
+        page = mail(template, locale, values("Mei", template=template)).html
+        assert 'name="viewport"' in page
+        assert "prefers-color-scheme:dark" in page
+        assert "max-width:560px" in page
+        # No width that a telephone doesn't have, and no letter whose colour or ground is left to chance.
+        assert all(int(width) <= 100 for width in re.findall(r"(?<!max-)width:(\d+)px", page))
+        assert all("alt=" in picture for picture in re.findall(r"<img[^>]*>", page))
+        assert "background:#ffffff;color:#22201d" in page
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)

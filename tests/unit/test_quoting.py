@@ -93,6 +93,7 @@ def test_a_cut_takes_whole_letters_and_emoji() -> None:
     assert cut("👍🏽👍🏽👍🏽", 4, end="") == "👍🏽👍🏽"
     assert cut("abc def", 4, end="") == "abc"
     assert cut("abcdef", 3) == "ab…"
+    assert cut("春茶 · Spring tea", 5, end="") == "春茶"
 
 
 @examples(200)
@@ -105,8 +106,8 @@ def test_the_gsm_form_is_in_the_alphabet_and_still_harmless(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("Zoë", "Zoe"), ("José Núñez", "José Nuñez"), ("Łukasz", "Lukasz"), ("“Tea” – 100 g…", '"Tea" - 100 g...'),
-     ("李娜", ""), ("Mei 李", "Mei"), ("😀", ""), ("Œuvre", "OEuvre")],
+    [("Zoë", "Zoe"), ("José Núñez", "José Nuñez"), ("Łukasz", "Lukasz"), ("“Tea” – 100 g…", '"Tea" - 100 g'),
+     ("李娜", ""), ("Mei 李", "Mei"), ("春茶 · Tea, 茶", "Tea"), ("😀", ""), ("Œuvre", "OEuvre")],
 )  # fmt: skip
 def test_what_the_alphabet_lacks_is_replaced_or_left_out(text: str, shown: str) -> None:
     assert in_gsm(text) == shown

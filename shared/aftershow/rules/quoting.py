@@ -26,6 +26,8 @@ JOINER = "\u200d"
 _ELLIPSIS = "…"
 # At either end of a quoted text they could join with what the template says there: "evil." and "com".
 _EDGES = " .:\u2024\uff0e\uff1a"
+# Marks that mean nothing where what stood beside them is cut off or left out.
+_LOOSE = _EDGES + "·,-–—、，(（*"
 _SPACES = ("Cc", "Zl", "Zp", "Zs")
 _UNSEEN = ("Cf", "Cs", "Co")
 # Characters of Unicode that are none (U+FFFE, U+FFFF of each plane).
@@ -78,14 +80,14 @@ def cut(text: str, most: int, end: str = _ELLIPSIS) -> str:
     # Neither half an emoji nor an accent without its letter.
     while kept and _continues(text[len(kept)]):
         kept = kept[:-1]
-    return (kept.rstrip(_EDGES + JOINER) + end)[:most] if kept else ""
+    return (kept.rstrip(_LOOSE + JOINER) + end)[:most] if kept else ""
 
 
 def in_gsm(text: str) -> str:
     """The text in the GSM alphabet: plain marks, no accents, nothing that it lacks."""
     plain = " ".join("".join(_gsm(character) for character in text.translate(_PLAIN)).split())
     # A sign such as U+2488 has become a dot; and marks alone say nothing.
-    return _unlinked(plain) if any(character.isalnum() for character in plain) else ""
+    return _unlinked(plain.strip(_LOOSE)) if any(character.isalnum() for character in plain) else ""
 
 
 def _visible(text: str) -> str:

@@ -3,7 +3,7 @@ or they would become hot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -144,6 +144,17 @@ def _trained(text: str) -> Trained | None:
         return trained(Scorecard.read(text))
     except (ValidationError, Unusable):
         return None
+
+
+def products(ports: Ports, names: Iterable[str]) -> dict[str, Product]:
+    """Those of the products that are known, in one read."""
+    wanted = sorted(set(names))
+
+    def read() -> dict[str, Product]:
+        found = ports.store.get_many([keys.product(name) for name in wanted])
+        return {name: Product.read(item.body) for name in wanted if (item := found.get(keys.product(name)))}
+
+    return remembered(ports, "products/" + "\0".join(wanted), read) if wanted else {}
 
 
 def template(ports: Ports, name: str) -> Template | None:

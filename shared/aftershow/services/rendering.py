@@ -3,13 +3,12 @@ that the template doesn't use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aftershow.model.engagements import Engagement
 from aftershow.model.ledger import Account
 from aftershow.model.messages import Content, Email
-from aftershow.model.products import Product
 from aftershow.model.reminders import Reminder
 from aftershow.model.settings import Settings
 from aftershow.model.shows import Show
@@ -76,7 +75,8 @@ def compose(ports: Ports, row: Reminder, template: Template, head: Head) -> Comp
     show = catalog.show(ports, row.show) if row.show else None
     button = (show.text("replay_url") if show and template.link == "replay" else None) or settings.base_url
     engagement = _engagement(ports, head, row.about) if used & _SEEN else None
-    cart = snippets.cart_cards(engagement, _products(ports, engagement), own_hosts(settings, show))
+    products = catalog.products(ports, snippets.shown_lines(engagement))
+    cart = snippets.cart_cards(engagement, products, own_hosts(settings, show))
     accounts = _accounts(ports, head.people) if used & _POINTS else None
     changes: dict[str, object] = {"links": snippets.destinations(button, cart)}
     if template.coupon is not None and "coupon" in used:
@@ -121,12 +121,6 @@ def own_hosts(settings: Settings, show: Show | None) -> set[str]:
     """Where a link that a page named may lead: the shop's own hosts, and those below its sender's domain."""
     addresses = (settings.base_url, (show.text("replay_url") if show else None) or "")
     return {host for host in map(snippets.host_of, addresses) if host} | {settings.sender.rpartition("@")[2].lower()}
-
-
-def _products(ports: Ports, engagement: Engagement | None) -> dict[str, Product]:
-    """What the catalog says of the cart's lines."""
-    names: Iterable[str] = snippets.shown_lines(engagement)
-    return {name: product for name in names if (product := catalog.product(ports, name))}
 
 
 def _accounts(ports: Ports, people: Sequence[str]) -> list[Account]:
