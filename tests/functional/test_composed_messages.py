@@ -8,6 +8,7 @@ from aftershow.model.instants import DAY, HOUR, MINUTE, SECOND
 from aftershow.model.ledger import Account, Lot
 from aftershow.model.messages import Email
 from aftershow.model.products import Product
+from aftershow.model.recommendations import Near, Popular
 from aftershow.model.reminders import Reminder
 from aftershow.model.templates import Template
 from aftershow.ports import keys
@@ -77,6 +78,25 @@ def _over(shop: Shop, row: Reminder) -> Put:
     item = shop.host.store.get(keys.reminder(row.viewer, row.id))
     assert isinstance(item, Item)
     return Put(item.key, row.body(), item.version, index=item.index)
+
+
+def test_products_that_go_with_hers_stand_before_the_cart_where_they_are_known() -> None:
+    shop, _, row = after_the_show()
+    fourth = row.model_copy(update={"occurrence": 3})
+    cart = compose(shop, fourth, "quiet-series").message
+    assert isinstance(cart, Email)
+    assert "pot" in cart.text, "nothing was learnt yet: the cart"
+    known(shop, "cup", name="Celadon cup", url="https://shop.example/cup")
+    popular = Popular(
+        version="v1", learnt_from="test", learnt_until=OPENS, baskets=9, products=(Near(id="cup", permille=500),)
+    )
+    shop.host.store.commit([Put(keys.popular(), popular.body(), None)])
+    shop.host.advance(MAX_AGE + SECOND)
+    composed = compose(shop, fourth, "quiet-series")
+    assert isinstance(composed.message, Email)
+    assert "Celadon cup" in composed.message.text
+    assert "pot" not in composed.message.text
+    assert "https://shop.example/cup" in composed.reminder.links
 
 
 def test_a_coupon_is_fixed_by_the_claim_and_kept_on_the_row() -> None:

@@ -20,9 +20,11 @@ from aftershow.ports.ports import Ports
 from aftershow.rules import content, links, pictures, snippets
 from aftershow.rules.choosing import address_of
 from aftershow.services import catalog, people
+from aftershow.services.recommending import products_for
 
 UNSUBSCRIBE_POST = "List-Unsubscribe=One-Click"
 _SEEN = frozenset({"cart", "products", "product", "obstacle"})
+_SUGGESTED = frozenset({"products", "product"})
 _POINTS = frozenset({"points", "tier"})
 
 
@@ -77,8 +79,9 @@ def compose(ports: Ports, row: Reminder, template: Template, head: Head) -> Comp
     engagement = _engagement(ports, head, row.about) if used & _SEEN else None
     products = catalog.products(ports, snippets.shown_lines(engagement))
     cart = snippets.cart_cards(engagement, products, own_hosts(settings, show))
+    suggested = _suggested(ports, head, engagement) if used & _SUGGESTED else []
     accounts = _accounts(ports, head.people) if used & _POINTS else None
-    changes: dict[str, object] = {"links": snippets.destinations(button, cart)}
+    changes: dict[str, object] = {"links": snippets.destinations(button, [*cart, *suggested])}
     if template.coupon is not None and "coupon" in used:
         at = row.claimed_at or ports.now()
         changes["coupon"] = snippets.coupon(template.coupon, settings.link_secret, row.id, at)
@@ -89,6 +92,7 @@ def compose(ports: Ports, row: Reminder, template: Template, head: Head) -> Comp
         head=head,
         show=show,
         cart=cart,
+        suggested=suggested,
         accounts=accounts,
         tiers=catalog.tiers(ports) if "tier" in used else None,
         engagement=engagement,
@@ -121,6 +125,14 @@ def own_hosts(settings: Settings, show: Show | None) -> set[str]:
     """Where a link that a page named may lead: the shop's own hosts, and those below its sender's domain."""
     addresses = (settings.base_url, (show.text("replay_url") if show else None) or "")
     return {host for host in map(snippets.host_of, addresses) if host} | {settings.sender.rpartition("@")[2].lower()}
+
+
+def _suggested(ports: Ports, head: Head, engagement: Engagement | None) -> list[snippets.Card]:
+    """What goes with what she did: none where nothing was learnt yet, then the cart stands for it."""
+    seen = [engagement] if engagement else []
+    names = [one.id for one in products_for(ports, head, seen, ports.now(), snippets.MAX_PRODUCTS)]
+    known = catalog.products(ports, names)
+    return [snippets.product_card(known[name]) for name in names if name in known]
 
 
 def _accounts(ports: Ports, people: Sequence[str]) -> list[Account]:
