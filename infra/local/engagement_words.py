@@ -49,6 +49,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "their_interests": ("interested in", "感兴趣"),
     "their_votes": ("voted", "投票"),
     "their_compared": ("compared", "比较过"),
+    "choosing_among": ("choosing among", "在其中挑选"),
     "their_questions": ("asked about", "提问"),
     "their_alarms": ("alarm words", "预警词"),
     "came_by": ("came by", "来源"),

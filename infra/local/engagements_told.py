@@ -13,6 +13,7 @@ from aftershow.model.engagements import Engagement
 from aftershow.model.instants import iso
 from aftershow.model.viewers import RecentOrder
 from aftershow.rules.attribution import attributed_show
+from aftershow.rules.comparing import compares
 from aftershow.rules.engagement import hour_histogram
 from aftershow.rules.obstacle import HeldBack, held_back
 from aftershow.rules.path import left_at
@@ -28,8 +29,10 @@ def orders_in(human: Human, engagements: Mapping[str, Engagement], show: str | N
     return [order for order in recent if attributed_show(order, engagements.values()) == show]
 
 
-def engagement_json(engagement: Engagement, orders: Sequence[RecentOrder], zone: str) -> dict[str, object]:
-    """What `--json` has of an engagement beside its score; hours are those of `zone`."""
+def engagement_json(
+    engagement: Engagement, orders: Sequence[RecentOrder], zone: str, categories: Mapping[str, str]
+) -> dict[str, object]:
+    """What `--json` has of an engagement beside its score; hours are those of `zone`, `categories` the catalog's."""
     held = held_back(engagement, orders)
     histogram = hour_histogram([engagement], zone)
     return {
@@ -51,6 +54,7 @@ def engagement_json(engagement: Engagement, orders: Sequence[RecentOrder], zone:
         "interests": {name: iso(at) for name, at in engagement.interests.items()},
         "votes": {poll: said.value for poll, said in engagement.votes.items()},
         "compared": sorted(engagement.compared),
+        "choosing_among": list(compares(engagement, categories)),
         "questions": {about: int(said.value) for about, said in engagement.questions.items()},
         "alarms": {name: iso(at) for name, at in engagement.alarms.items()},
     }
@@ -102,6 +106,7 @@ def _listed(one: Mapping[str, Any], locale: str) -> dict[str, list[str]]:
         "their_interests": list(one["interests"]),
         "their_votes": [f"{poll}: {said}" for poll, said in one["votes"].items()],
         "their_compared": one["compared"],
+        "choosing_among": one["choosing_among"],
         "their_questions": [
             f"{word(f'question_{about}', locale)} ({word(f'urgency_{urgency}', locale)})"
             for about, urgency in one["questions"].items()

@@ -96,6 +96,11 @@ class Records:
         return {product.product: product for product in self._all("catalog", Product, prefix="product#")}
 
     @cached_property
+    def categories(self) -> Mapping[str, str]:
+        """Product to category, as far as the catalog knows it."""
+        return {name: category for name, product in self.products.items() if (category := product.text("category"))}
+
+    @cached_property
     def playbooks(self) -> tuple[Playbook, ...]:
         """Playbooks by id."""
         return tuple(one.playbook for one in self.shop.playbooks)

@@ -389,7 +389,7 @@ def _engagement(
 ) -> dict[str, object]:
     scored = records.score(engagement)
     return {
-        **engagement_json(engagement, orders, zone),
+        **engagement_json(engagement, orders, zone, records.categories),
         "intent": scored.intent,
         "temperature": scored.temperature,
         "reasons": [reason.model_dump() for reason in scored.reasons],
