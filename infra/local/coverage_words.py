@@ -35,6 +35,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "identities": ("identities", "身份"),
     "addresses": ("addresses", "联系方式"),
     "consents": ("consents", "授权"),
+    "complaints": ("complaints", "投诉"),
     "suppressions": ("suppressed addresses", "停用的地址"),
     "subscriptions": ("accepts of WeChat subscribe messages", "微信订阅消息的授权"),
     "products": ("products", "商品"),

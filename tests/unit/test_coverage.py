@@ -36,6 +36,7 @@ SAID: dict[str, dict[str, Any]] = {
     "Message Consent Updated": {"purpose": "marketing", "state": "granted"},
     "Message Address Suppressed": {"channel": "email", "address": "a@example.com", "reason": "bounced"},
     "Message Subscription Accepted": {"template_id": "t"},
+    "Complaint Resolved": {"complaint_id": "c1"},
     "Product Updated": {"product_id": "p"},
     "Live Followed": {"host_id": "h"},
     "Live Unfollowed": {"host_id": "h"},
