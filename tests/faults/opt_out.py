@@ -1,12 +1,14 @@
-"""An opt-out by one click between two reminders, with time for all to settle."""
+"""An opt-out between two reminders, by one click or on the preference page, with time for all to settle."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from aftershow.model.instants import DAY, HOUR, MINUTE
+from aftershow.rules import links
 from infra.local.faults import Faults
-from tests.functional.story import Shop, Show, Viewer, almost_buys, at
+from infra.local.mailbox import Accepted
+from tests.functional.story import FORM, Shop, Show, Viewer, almost_buys, at
 
 OPENS = at("2026-03-06T09:50+08:00")
 ENTERS = at("2026-03-06T10:00+08:00")
@@ -16,14 +18,31 @@ OVER = ENDS + 4 * DAY
 SHOW = Show("spring")
 
 
-def run_with(faults: Faults) -> Shop:
+def clicks_once(shop: Shop, mail: Accepted) -> int:
+    """What a mail program does."""
+    return shop.unsubscribes(mail).status
+
+
+def switches_off(shop: Shop, mail: Accepted) -> int:
+    """She switches e-mail off on the preference page."""
+    target = links.LinkTarget(mail.tags["viewer"], mail.tags["reminder"], 0)
+    token = links.sign(shop.records().settings.link_secret, "preferences", target)
+    return shop.calls("POST", f"/p/{token}", FORM, b"topic=replay&topic=offers&topic=care&per_week=").status
+
+
+def run_on_the_page(faults: Faults) -> Shop:
+    """The scenario with the preference page."""
+    return run_with(faults, switches_off)
+
+
+def run_with(faults: Faults, says: Callable[[Shop, Accepted], int] = clicks_once) -> Shop:
     """The scenario, to its end."""
     shop, mei = Shop(OPENS, faults=faults), Viewer("mei")
     shop.hears(SHOW.scheduled(OPENS + MINUTE, ENTERS, ENDS + HOUR), *almost_buys(mei, SHOW, ENTERS))
     shop.hears(SHOW.ended(ENDS))
     shop.until(SHE_LOOKS)
     for mail in shop.mails:
-        assert shop.unsubscribes(mail).status == 200
+        assert says(shop, mail) == 200
     if not shop.mails:
         # Nobody knows whether the message left; she says it in the shop.
         shop.hears(mei.withdraws(SHE_LOOKS + MINUTE))

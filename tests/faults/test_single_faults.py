@@ -77,6 +77,15 @@ def test_every_single_fault_of_the_main_way() -> None:
     try_them(all_faults())
 
 
+def test_no_single_fault_undoes_what_was_saved_on_the_preference_page() -> None:
+    asked = [one for one in every_fault(opt_out.run_on_the_page) if one.call.function == "track_outcome"]
+    chosen = spread(asked, QUICK_FAULTS)
+    check, unknown = opt_out.promises_broken, opt_out.is_unknown
+    tally = tried(opt_out.run_on_the_page, chosen, lambda _, shop: list(check(shop)), unknown)
+    print(f"\npreference page: {tally}")  # noqa: T201 (the summary line of the bench)
+    assert (tally.wrong, tally.unknown) == ([], 0)
+
+
 @pytest.mark.parametrize(
     "most", [60, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])], ids=["some", "all"]
 )

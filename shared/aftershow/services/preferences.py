@@ -8,7 +8,7 @@ from aftershow.model.playbooks import TOPICS
 from aftershow.model.viewers import PREFERENCE_PAGE, Consent, Head
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Item, Put
-from aftershow.rules import links
+from aftershow.rules import feedback, links
 from aftershow.rules.choosing import has_address
 from aftershow.rules.people import may_be_written, withdrawn
 from aftershow.rules.preferences import (
@@ -22,7 +22,7 @@ from aftershow.rules.preferences import (
     preferences,
     topic_wish,
 )
-from aftershow.services import people
+from aftershow.services import people, rows
 from aftershow.services.clicking import follow
 from aftershow.services.messages import settle
 from aftershow.services.opting_out import addresses, suppressed, writer
@@ -73,8 +73,20 @@ def _saved(ports: Ports, visit: Visit, target: links.LinkTarget) -> Head | None:
     head = choose(before, _wishes(before, visit.form, ports.now()), ports.now(), target.reminder)
     head, puts = _with_ways(ports, head, visit, target.reminder)
     if head != before:
+        puts += _noted(ports, target, before, head)
         ports.store.commit([_put(before, head, item), *puts])
     return head
+
+
+def _noted(ports: Ports, target: links.LinkTarget, before: Head, head: Head) -> list[Put]:
+    """The message whose link led here, where it brought the end of its channel."""
+    found = rows.found(ports, target.viewer, target.reminder)
+    if found is None or not may_be_written(before, "marketing", found[0].channel):
+        return []
+    if may_be_written(head, "marketing", found[0].channel):
+        return []
+    heard = feedback.hear(found[0], "unsubscribed", ports.now())
+    return [rows.put(ports, heard, found[1])] if heard != found[0] else []
 
 
 def _put(before: Head, head: Head, item: Item) -> Put:
