@@ -98,6 +98,7 @@ def test_what_is_sold_out_is_not_shown_and_a_consumable_is_shown_again() -> None
     assert [one.id for one in products_for(ports, shop.head(mei), (), shop.now)] == ["silk", "tea"]
 
 
+@pytest.mark.slow
 def test_learnt_from_what_was_recorded_pushed_and_explained(tmp_path: Path) -> None:
     data, events, file = tmp_path / "shop.db", tmp_path / "events.ndjson.gz", tmp_path / "goes-with.json"
     aftershow("demo", "--viewers", 60, "--days", 4, "--data", data)

@@ -82,6 +82,7 @@ def test_a_bad_card_is_refused_with_a_word(text: str, word: str, tmp_path: Path)
         bringing.read_learnt(path)
 
 
+@pytest.mark.slow
 def test_the_commands_bring_it_list_it_and_take_it_back(tmp_path: Path) -> None:
     data, path = tmp_path / "shop.db", tmp_path / "card.json"
     path.write_text(card().body(), encoding="utf-8")

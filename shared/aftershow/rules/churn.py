@@ -16,7 +16,7 @@ from aftershow.model.labels import Label
 from aftershow.model.viewers import RecentOrder
 from aftershow.rules.clocks import Clock
 from aftershow.rules.customers import DORMANT_DAYS, History, because, days_since
-from aftershow.rules.habits import ABSENT_DAYS, SPEAKING, price_sensitive, totals
+from aftershow.rules.habits import ABSENT_DAYS, SPEAKING, counts_of, price_sensitive, totals
 
 # The last two baskets against those before them: half is a decline (C4).
 LAST_BASKETS = 2
@@ -60,7 +60,7 @@ def _signs(history: History, engagements: Collection[Engagement], clock: Clock) 
         yield _Sign(because("basket_declined", decline), 1)
     if _silent(engagements):
         yield _Sign(because("fell_silent", SILENT_TIMES), 1)
-    if any(one.last_at >= history.last_at and Kind.PAYMENT_FAILED in one.counts() for one in engagements):
+    if any(one.last_at >= history.last_at and Kind.PAYMENT_FAILED in counts_of(one) for one in engagements):
         yield _Sign(because("payment_failed"), 1)
 
 
@@ -78,7 +78,7 @@ def basket_decline(orders: Sequence[RecentOrder]) -> int | None:
 def _silent(engagements: Collection[Engagement]) -> bool:
     """Of who never said a word nobody knows that they fell silent."""
     shows = sorted((one for one in engagements if one.show), key=lambda one: (one.first_at, one.about))
-    spoke = [any(kind in SPEAKING for kind in one.counts()) for one in shows]
+    spoke = [any(kind in SPEAKING for kind in counts_of(one)) for one in shows]
     return len(spoke) > SILENT_TIMES and any(spoke[:-SILENT_TIMES]) and not any(spoke[-SILENT_TIMES:])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from aftershow.model.engagements import Engagement, Kind, Reason
 from aftershow.model.instants import DAY, MINUTE
@@ -38,11 +39,22 @@ SPEAKING = (Kind.COMMENTED, Kind.LIKED, Kind.SHARED, Kind.GIFTED, Kind.POLLED)
 Counts = Mapping[Kind, int]
 
 
+def counts_of(engagement: Engagement) -> Counts:
+    """How often each kind was seen; the rules of one look ask it several times."""
+    return _counted(engagement.counted, engagement.estimated, engagement.kinds)
+
+
+@lru_cache(maxsize=512)
+def _counted(counted: str, estimated: bool, kinds: int) -> Counts:  # noqa: FBT001 (the key of the cache)
+    said = {"counted": counted, "estimated": estimated, "kinds": kinds}
+    return Engagement(viewer="", about="", first_at=0, last_at=0, **said).counts()
+
+
 def totals(engagements: Iterable[Engagement]) -> dict[Kind, int]:
     """How often each kind was seen, over all engagements."""
     found: dict[Kind, int] = {}
     for one in engagements:
-        for kind, number in one.counts().items():
+        for kind, number in counts_of(one).items():
             found[kind] = found.get(kind, 0) + number
     return found
 
@@ -58,7 +70,7 @@ def stage(engagements: Collection[Engagement], orders: int, brought: int) -> Lab
 
 def stage_of(engagement: Engagement) -> Label:
     """How far somebody came in one engagement. Watch time that nobody counted is unknown: what was done decides."""
-    counts, lines = engagement.counts(), engagement.cart_lines()
+    counts, lines = counts_of(engagement), engagement.cart_lines()
     if lines or any(kind in counts for kind in CARTED):
         return Label(value="cart", reasons=(because("in_cart", len(lines)) if lines else because("had_cart"),))
     did = [kind for kind in DEEP if kind in counts]
@@ -86,7 +98,7 @@ def _doing(kind: Kind, counts: Counts) -> Reason:
 
 def marks(engagement: Engagement) -> tuple[object, ...]:
     """What labels may read from one engagement: while it stays the same, none of them changes by what was done."""
-    counts = engagement.counts()
+    counts = counts_of(engagement)
     return (
         stage_of(engagement).value,
         min(_sum(counts, _PRICE), SIGNS_OF_PRICE),
