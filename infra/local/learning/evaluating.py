@@ -53,17 +53,19 @@ def cross_validated(samples: Samples, train: Train, baselines: Mapping[str, Any]
     """Everybody is judged by a card that learnt from the other four fifths."""
     x, y = arrays(samples)
     said, base = np.zeros(len(y)), np.zeros(len(y))
-    for learnt, held_out in _folds(samples).split(x, y, [one.who for one in samples.samples]):
+    for learnt, held_out in _folds(samples, x, y):
         part = Samples(samples.features, [samples.samples[number] for number in learnt])
         said[held_out] = answers(train(part, "a fold"), x[held_out])
         base[held_out] = part.positives / part.rows
     return _measured(y, said, base, baselines, f"{FOLDS}-fold cross-validation")
 
 
-def _folds(samples: Samples) -> Any:
+def _folds(samples: Samples, x: Any, y: Any) -> Any:
     """Who was looked at twice is never learnt from and measured on at once."""
-    kind = StratifiedGroupKFold if any(one.who for one in samples.samples) else StratifiedKFold
-    return kind(FOLDS, shuffle=True, random_state=0)
+    people = [one.who for one in samples.samples]
+    if any(people):
+        return StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(x, y, people)
+    return StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(x, y)
 
 
 def held_out(card: Scorecard, tested: Samples, base_rate: float, baselines: Mapping[str, Any], how: str) -> Evaluation:
