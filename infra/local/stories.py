@@ -124,7 +124,7 @@ def _name(row: Reminder) -> str:
 def _of_step(row: Reminder, step: Step) -> StoryLine:
     """A line of a reminder's trace, with codes in the place of English words where there are some."""
     if step.code == "channel":
-        return StoryLine(step.at, step.code, because=tuple(_choice(step.detail)))
+        return StoryLine(step.at, step.code, because=tuple(choice(step.detail)))
     if step.code == "fallback":
         return StoryLine(step.at, step.code, because=(Because(step.detail),))
     solved = _SOLVED.match(step.detail)
@@ -136,7 +136,7 @@ def _of_step(row: Reminder, step: Step) -> StoryLine:
     return StoryLine(step.at, step.code, detail=moment, because=tuple(Because(word) for word in words if word))
 
 
-def _choice(detail: str) -> Iterator[Because]:
+def choice(detail: str) -> Iterator[Because]:
     """A choice of a channel as it was written down: channel [rule packs] (reasons; passed over: channel: reason,
     reasons; ...)."""
     chosen, _, told = detail.partition(" (")

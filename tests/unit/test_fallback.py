@@ -6,18 +6,20 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aftershow.model.channels import Cap, Terms
 from aftershow.model.instants import DAY, HOUR, MINUTE
 from aftershow.model.playbooks import PlannedStep
 from aftershow.model.reminders import Feedback, Reminder
 from aftershow.model.settings import Settings
-from aftershow.model.viewers import UNSUBSCRIBE_LINK, Consent, Send
+from aftershow.model.viewers import UNSUBSCRIBE_LINK, Consent, Head, Send
 from aftershow.rules.choosing import Standing
 from aftershow.rules.claims import declined
-from aftershow.rules.feedback import followed, hear
+from aftershow.rules.feedback import Word, followed, hear
 from aftershow.rules.planning import plan
-from tests.unit.samples import granted, playbook, reachable, said
+from tests.unit.samples import examples, granted, playbook, reachable, said
 from tests.unit.test_planning import NOW, open_rows, person, sent, settled, shop
 
 BOTH = Settings(channels=("email", "sms"))
@@ -155,3 +157,82 @@ def test_a_channels_own_cap_moves_only_what_has_no_other_channel() -> None:
         (row,) = plan(person(head), of, NOW + 1).rows
         assert row.channel == channel
         assert (row.due >= NOW + 3 * DAY) == (channel == "sms")
+
+
+HAPPENINGS = st.lists(
+    st.sampled_from(
+        [
+            "look",
+            "send",
+            "click",
+            "bounce",
+            "refuse",
+            "unknown",
+            "no phone",
+            "phone",
+            "stop",
+            "agree",
+            "day",
+            "complain",
+        ]
+    ),
+    max_size=16,
+)
+
+
+@examples(150)
+@given(HAPPENINGS)
+def test_no_message_goes_out_twice_and_planning_always_comes_to_rest(happened: list[str]) -> None:
+    """Whatever happens: each channel carries a reminder once at most, the next one only what reached nobody."""
+    of = shop(ESCALATES.model_copy(update={"channels": ("email", "sms"), "deadline": 60 * DAY}), settings=BOTH)
+    # In the morning: no quiet hours in between.
+    now, head = NOW + 12 * HOUR, reachable(traits=TRAITS)
+    rows = settled(person(head), of, now)
+    reached: dict[str, str] = {}
+    for what in happened:
+        now += DAY if what == "day" else MINUTE
+        head = happens_to(head, what, now)
+        rows = [after(row, what, now) for row in rows]
+        for row in rows:
+            if row.feedback.bounced_at is not None:
+                reached.pop(row.id, None)
+        rows = settled(person(head, rows), of, now)
+        assert len(open_rows(rows)) <= 1
+        for row in rows:
+            assert len(set(row.tried)) == len(row.tried)
+            assert not row.open or row.channel not in row.tried
+            if row.outcome in ("sent", "delivered", "unknown"):
+                assert reached.setdefault(row.id, row.channel) == row.channel, "sent on two channels"
+        places = [(row.step, row.occurrence) for row in rows]
+        assert len(set(places)) == len(places)
+
+
+def happens_to(head: Head, what: str, now: int) -> Head:
+    """The person after what she did."""
+    stop = Consent(state="withdrawn", at=now, id="r", source=UNSUBSCRIBE_LINK)
+    traits = dict(head.traits)
+    if what == "no phone":
+        traits.pop("phone", None)
+    elif what == "phone":
+        traits["phone"] = TRAITS["phone"]
+    consent = dict(head.consent)
+    if what == "stop":
+        consent["marketing:email"] = {"u1": stop}
+    elif what == "agree":
+        consent["marketing:all"] = {"u1": granted(now)}
+    return head.model_copy(update={"traits": traits, "consent": consent})
+
+
+def after(row: Reminder, what: str, now: int) -> Reminder:
+    """A row after what happened to its message."""
+    if row.open and row.due <= now:
+        if what == "send":
+            return sent(row, now)
+        if what == "refuse":
+            return refused(row, now)
+        if what == "unknown":
+            return row.ended(now, "unknown", "no_word_from_provider", claimed_at=now)
+    words: dict[str, Word] = {"bounce": "bounced", "complain": "complained"}
+    if row.outcome == "sent" and what in words:
+        return hear(row, words[what], now)
+    return followed(row, "0", now, machine=False) if row.outcome == "sent" and what == "click" else row
