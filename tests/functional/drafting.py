@@ -10,6 +10,7 @@ from aftershow.model.templates import Template
 from aftershow.ports import keys
 from aftershow.ports.store import Key, Put
 from infra.local.faults import Faults
+from infra.local.host import MakeChannel
 from infra.local.wecom import Draft
 from tests.functional.story import Said, Shop, Show, Viewer, almost_buys
 
@@ -18,9 +19,11 @@ PLAYBOOK = "hot-replay"
 PART = {"text": "{{ name }}, {{ show.title }}: {{ link }}"}
 
 
-def shop_with_staff(opens: int, faults: Faults | None = None) -> Shop:
+def shop_with_staff(
+    opens: int, faults: Faults | None = None, channels: Mapping[str, MakeChannel] | None = None
+) -> Shop:
     """The shop, with texts for WeCom in the playbook's templates."""
-    shop = Shop(opens, faults=faults, parameters=WITH_WECOM)
+    shop = Shop(opens, faults=faults, channels=channels, parameters=WITH_WECOM)
     with_texts(shop, "wecom", PART)
     return shop
 

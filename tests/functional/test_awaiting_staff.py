@@ -6,17 +6,19 @@ import dataclasses
 
 import pytest
 
+from aftershow.model.channels import CONTACT_DELETED
 from aftershow.model.events import ViewerChanged
 from aftershow.model.instants import DAY, HOUR, MINUTE
 from aftershow.model.viewers import Head
 from aftershow.ports import keys
+from aftershow.ports.channels import Accepted, Declined
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import OutboxEvent, Put
 from aftershow.rules import drafts as rules
 from aftershow.services import drafts
 from infra.local.wire import iso as wire_time
 from tests.functional.drafting import PLAYBOOK, befriends, drafts_of, shop_with_staff
-from tests.functional.story import Said, Shop, Show, Viewer, at, codes
+from tests.functional.story import FakeProvider, Said, Shop, Show, Viewer, at, codes
 
 OPENS = at("2026-03-06T09:00+08:00")
 ENTERS = at("2026-03-06T10:00+08:00")
@@ -170,6 +172,19 @@ def test_staff_take_a_draft_back() -> None:
     assert (now.outcome, now.reason) == ("skipped", "withdrawn_by_staff")
     assert any((step.code, step.detail) == ("to_take_back: withdrawn_by_staff", "Wang Wei") for step in now.trace)
     assert drafts.awaiting(ports) == []
+
+
+def test_who_deleted_the_contact_said_no_and_may_say_yes_again() -> None:
+    """As WeCom tells it when the draft is made."""
+    MEI.numbers, MEI.signed_in = 0, False
+    provider = FakeProvider([Declined(CONTACT_DELETED, gives_up_address=True), Accepted("taken")])
+    shop = shop_with_staff(OPENS, channels={"wecom": lambda: provider})
+    shop.hears(SHOW.scheduled(OPENS + 5 * MINUTE, ENTERS, ENDS), *befriends(MEI, SHOW, ENTERS), SHOW.ended(ENDS))
+    shop.until(ENDS + DAY)
+    [address] = [one for one in shop.records().addresses.values() if one.channel == "wecom"]
+    assert address.suppressed == "opted_out"
+    assert len(provider.attempts) == 1
+    assert sends(shop) == []
 
 
 def test_one_broadcast_a_day_for_a_customer() -> None:

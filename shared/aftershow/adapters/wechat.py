@@ -12,9 +12,9 @@ from functools import partial
 from aftershow.adapters.access_tokens import TokenApi, errcode
 from aftershow.adapters.calling import MENDED_SECONDS, SOON_SECONDS, Calls, Reply, judged, needed
 from aftershow.adapters.providers import Outside
-from aftershow.model.channels import RateCard
+from aftershow.model.channels import NO_ACCEPT_LEFT, RateCard
 from aftershow.model.messages import Wechat
-from aftershow.ports.channels import NO_ACCEPT, Accepted, Ambiguous, Answer, Declined, Outgoing, Verdict
+from aftershow.ports.channels import Accepted, Ambiguous, Answer, Declined, Outgoing, Verdict
 
 CARD = RateCard(
     channel="wechat", provider="wechat", per_second=50, currency="CNY", micros=0, as_of="2026-11",
@@ -30,7 +30,7 @@ ERRORS: dict[str, Verdict] = {
     "-1": Verdict("provider_error", ambiguous=True),
     "40003": Verdict("bad_address", gives_up_address=True),
     # No accept is left, or she turned these messages off.
-    "43101": Verdict(NO_ACCEPT),
+    "43101": Verdict(NO_ACCEPT_LEFT),
     "47003": Verdict("template_parameters"),
     "47001": Verdict("bad_request"),
     "45168": Verdict("content_refused"),

@@ -15,10 +15,9 @@ from urllib.parse import urlencode
 from aftershow.adapters.access_tokens import Api, TokenApi, errcode
 from aftershow.adapters.calling import MENDED_SECONDS, SOON_SECONDS, Calls, Reply, judged, needed
 from aftershow.adapters.providers import Outside
-from aftershow.model.channels import RateCard
+from aftershow.model.channels import CONTACT_DELETED, RateCard
 from aftershow.model.messages import Wecom
 from aftershow.ports.channels import (
-    CONTACT_DELETED,
     STAFF_TAG,
     Accepted,
     Ambiguous,

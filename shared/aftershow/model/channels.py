@@ -26,6 +26,9 @@ ADDRESSES: dict[str, Trait | None] = {
 }
 # Channels whose messages a member of staff confirms.
 CONFIRMED_BY_STAFF = ("wecom",)
+# Reasons that mean something beyond their message. No accept of hers is left: a provider that says so knows of none, so
+# what was counted as one is none. She deleted the staff's contact: an opt-out.
+NO_ACCEPT_LEFT, CONTACT_DELETED = "no_accept_left", "contact_deleted"
 _AMOUNT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([A-Z]{3})")
 _CAP = re.compile(r"(\d+)\s*/\s*(.+)")
 # The provider of a shop that names none.

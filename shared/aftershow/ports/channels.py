@@ -11,10 +11,6 @@ from aftershow.model.reminders import MessageClass
 
 # The tag that names the member of staff who shall get a draft.
 STAFF_TAG = "staff"
-# The reason of a refusal that says that no accept of the viewer's is left: what was counted as one is none.
-NO_ACCEPT = "no_accept_left"
-# The reason of a refusal that says that she deleted the staff's contact, which is an opt-out.
-CONTACT_DELETED = "contact_deleted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aftershow.model.channels import ADDRESSES, Terms
+from aftershow.model.channels import ADDRESSES, NO_ACCEPT_LEFT, Terms
 from aftershow.model.instants import MINUTE, iso
 from aftershow.model.playbooks import Playbook
 from aftershow.model.settings import Settings
@@ -244,7 +244,7 @@ def _accept(case: Case, channel: str) -> str:
     parts = [texts.wechat for texts in template.texts.values() if texts.wechat] if template else []
     wanted: list[str | None] = [*(part.template_id for part in parts)] or [None]
     refused = all(subscriptions.refuses(case.head, channel, one) for one in wanted)
-    return subscriptions.NO_ACCEPT_LEFT if refused else ""
+    return NO_ACCEPT_LEFT if refused else ""
 
 
 def _lawful(case: Case, channel: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from aftershow.model.channels import Terms
+from aftershow.model.channels import NO_ACCEPT_LEFT, Terms
 from aftershow.model.instants import HOUR, MINUTE, SECOND, iso
 from aftershow.model.playbooks import Playbook
 from aftershow.model.reminders import Reminder
@@ -40,7 +40,7 @@ RECHECK = MINUTE
 RULES_RECHECK = HOUR
 # What ends a reminder on its channel only: another one may still reach her. A suppressed address does where it bounced;
 # whoever opted out or complained by it is not looked for elsewhere.
-ANOTHER_CHANNEL = frozenset({"no_address", "no_consent", "opted_out", "bounced", subscriptions.NO_ACCEPT_LEFT})
+ANOTHER_CHANNEL = frozenset({"no_address", "no_consent", "opted_out", "bounced", NO_ACCEPT_LEFT})
 # A provider that declines for now is asked at doubling intervals, up to this one (or its own word, where that is
 # longer), until the reminder's deadline: an outage of an evening must not cost a reminder that has days left.
 LONGEST_PAUSE_SECONDS = 3600
@@ -200,7 +200,7 @@ def _ended_by_address(reminder: Reminder, scene: Scene) -> tuple[str, str] | Non
     if scene.address is None:
         return "skipped", "no_address"
     if subscriptions.refuses(scene.head, reminder.channel, scene.subscribe_template):
-        return "skipped", subscriptions.NO_ACCEPT_LEFT
+        return "skipped", NO_ACCEPT_LEFT
     suppressed = is_suppressed(scene.known_address, scene.head, reminder.message_class, reminder.channel)
     return ("skipped", "suppressed") if suppressed else None
 
@@ -308,7 +308,7 @@ def freed(head: Head, reminder: Reminder, reason: str) -> Head:
     """The head without a reminder that was definitely not sent. What was counted as an accept and is none, as the
     provider says, isn't given back."""
     head = head.model_copy(update={"sends": without_send(head.sends, reminder)})
-    return head if reason == subscriptions.NO_ACCEPT_LEFT else subscriptions.given_back(head, reminder.id)
+    return head if reason == NO_ACCEPT_LEFT else subscriptions.given_back(head, reminder.id)
 
 
 def declined(

@@ -13,7 +13,6 @@ from aftershow.model.ids import short_hash
 from aftershow.model.viewers import MAX_ACCEPTS, Accept, Facts, Head, UsedAccept
 
 CHANNEL = "wechat"
-NO_ACCEPT_LEFT = "no_accept_left"
 
 # A head, or the facts of one viewer id.
 F = TypeVar("F", bound=Facts)

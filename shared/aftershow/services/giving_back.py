@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from aftershow.model.channels import CONTACT_DELETED
 from aftershow.model.reminders import Reminder
 from aftershow.model.viewers import Address, Suppression
 from aftershow.ports import keys
-from aftershow.ports.channels import CONTACT_DELETED, Declined
+from aftershow.ports.channels import Declined
 from aftershow.ports.ports import Ports
 from aftershow.ports.store import Put
 from aftershow.rules import claims
