@@ -169,10 +169,17 @@ def variables(occasion: Occasion, template: Template, locale: str, settings: Set
         "survey": links.survey,
         "quiz": links.quiz,
         "because": template.because,
+        "country": _country(occasion.head, settings),
         "step": {"id": reminder.step, "number": reminder.occurrence + 1},
         "locale": locale,
         "language": locale.partition("-")[0].lower(),
     }
+
+
+def _country(head: Head, settings: Settings) -> str:
+    """Whose customs a text follows: a Chinese telephone's, the profile's, the shop's."""
+    chinese = (head.trait("phone") or "").startswith("+86")
+    return "CN" if chinese else head.trait("country") or settings.shop_country
 
 
 def render(
