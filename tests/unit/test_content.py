@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftershow.model.engagements import CartLine, Engagement
-from aftershow.model.messages import Email
+from aftershow.model.messages import Email, Sms
 from aftershow.model.products import Product
 from aftershow.model.settings import Settings
 from aftershow.model.templates import EmailPart, Template, Texts
 from aftershow.rules.content import MAX_SUBJECT_CHARACTERS, Links, NotRendered, Occasion, pick, render, variables
 from aftershow.rules.launching import content_hash
+from aftershow.rules.segments import is_gsm
 from aftershow.rules.snippets import cart_cards
 from infra.local import catalog
 from tests.unit.samples import START, ended_show, examples, reachable, said
@@ -78,6 +79,21 @@ def test_whoever_approves_a_playbook_approves_what_all_templates_share() -> None
             content_hash(one) != content_hash(was) for one, was in zip(catalog.current(shared), before, strict=True)
         )
     assert catalog.current(SHARED) == before
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    ("country", "begins", "ends"), [("CN", "【", "拒收请回复R"), ("US", "", "Reply STOP to opt out")]
+)
+def test_a_text_message_follows_the_customs_of_its_country(
+    template: Template, country: str, begins: str, ends: str
+) -> None:
+    told = values("Mei", template=template) | {"country": country}
+    sms = render(template, "sms", "en", told, SHARED)
+    assert isinstance(sms, Sms)
+    assert sms.text.startswith(begins)
+    assert sms.text.endswith(ends)
+    assert is_gsm(sms.text) == (country == "US")
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda one: one.name)
