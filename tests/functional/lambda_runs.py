@@ -49,7 +49,12 @@ def event_for(function: str, facts_body: str) -> dict[str, Any]:
         "schedule_reminder": of_queue("RemindersQueue", from_bus),
         "release_due": {"source": "aws.events"},
         "send_message": of_queue("EmailMarketingQueue", {"viewer": "v", "reminder": "r", "due": 0}),
-        "track_outcome": {**request, "routeKey": "GET /c/{token}", "pathParameters": {"token": "forged"}},
+        "track_outcome": {
+            **request,
+            "routeKey": "GET /c/{token}",
+            "pathParameters": {"token": "forged"},
+            "requestContext": {"http": {"method": "GET"}},
+        },
         "award_points": of_queue("AwardsQueue", from_bus),
         "daily_care": {"source": "aws.events"},
         "rewards_api": {

@@ -97,7 +97,8 @@ def test_a_dry_run_names_every_call_in_order(tmp_path: Path) -> None:
         ("worker", "queues.defer", "WorkQueue"),
         ("worker", "handler.end", ""),
     ]
-    assert {call.name for call in faults.calls} == set(FAULTS_OF)
+    # What can be asked of drafts is tried by tests/faults/test_drafts.py: this deployment has none.
+    assert {call.name for call in faults.calls} == set(FAULTS_OF) - {"channel.confirmed", "channel.withdraw"}
     assert faults.calls == dry(tmp_path).calls
     assert faults.happened is None
 

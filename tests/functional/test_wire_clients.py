@@ -108,7 +108,8 @@ def test_put_events_of_boto3(server: Up, pinpoint: Any) -> None:
         assert answer["EventsResponse"] == {"Results": results}
         assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
     eventually(lambda: counts(server.data, "wang"), {Kind.LIKED: 1})
-    expected = {"email": "wang@example.com", "name": "王", "context_zone": "Asia/Shanghai", "context_locale": "zh_CN"}
+    circumstances = {"country": "CN", "context_zone": "Asia/Shanghai", "context_locale": "zh_CN"}
+    expected = {"email": "wang@example.com", "name": "王", **circumstances}
     assert traits(server, "wang") == expected
 
 
