@@ -27,8 +27,9 @@ BUILT = ROOT / ".aws-sam" / "build"
 ARCHITECTURE = "arm64"
 LAYER, RENDERING, SCORING = "CommonLayer", "SendMessage", "ScoreUser"
 KIB, MIB = 1024, 1024 * 1024
-# Lambda takes 250 MB unpacked, but every cold start of every function reads the layer.
-MAX_LAYER_BYTES = 12 * MIB
+# Lambda takes 250 MB unpacked, but every cold start of every function unpacks the layer. A fifth of it is our own
+# package, of which a function reads only what it imports; what a start costs is measured in tests/deployed.
+MAX_LAYER_BYTES = 13_824 * KIB
 # A function is a translation of about 25 lines.
 MAX_FUNCTION_BYTES = 100 * KIB
 # python-liquid with Babel's data, for the one function that renders.
