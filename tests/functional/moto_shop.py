@@ -466,7 +466,10 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _named(resource: Mapping[str, Any]) -> Iterator[str]:
+def _named(resource: str | Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(resource, str):
+        yield resource
+        return
     [(how, what)] = resource.items()
     if how == "Fn::If":
         yield from (name for one in what[1:] for name in _named(one))
