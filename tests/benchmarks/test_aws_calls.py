@@ -226,10 +226,10 @@ def remind(shop: MotoShop, *users: str) -> None:
 
 
 def test_sent_messages(shop: MotoShop, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first reads the shared items (show, playbooks, launches, template, terms of channels ...), which the second
-    finds remembered."""
+    """The first reads the shared items (show, playbooks, launches, template and its layout, terms of channels, rule
+    packs, lexicon ...), which the second finds remembered."""
     remind(shop, "lan", "mei")
-    for what, shared in (("the first message of a cold function", 9), ("the next", 0)):
+    for what, shared in (("the first message of a cold function", 11), ("the next", 0)):
         event = shop.receive("EmailMarketingQueue", 1)
         assert event is not None
         counted = Counted(shop)

@@ -58,9 +58,10 @@ TABLES = {name: f"{name}-table" for name in ("viewers", "addresses", "reminders"
 NOON = parse_instant("2026-03-06T12:00:00+08:00")
 MESSAGES, BATCH = 100, 10
 WORDS = "{{ name }}, {{ show.title }}: {{ link }}"
+FOOT = "{{ shop.name }}, {{ shop.postal_address }} {{ unsubscribe }}"
 TEXTS = Texts(
-    email=EmailPart(subject="{{ show.title }}", text=f"{WORDS} {{{{ unsubscribe }}}}", html=f"<p>{WORDS}</p>"),
-    sms=SmsPart(text="{{ show.title }}: {{ link }} T"),
+    email=EmailPart(subject="{{ show.title }}", text=f"{WORDS} {FOOT}", html=f"<p>{WORDS} {FOOT}</p>"),
+    sms=SmsPart(text="【{{ shop.name }}】{{ show.title }}: {{ link }} 拒收请回复R"),
     push=PushPart(title="{{ show.title }}", text="{{ name }}"),
     wechat=WechatPart(template_id="t", fields={"thing1": "{{ show.title }}"}),
     wecom=WecomPart(text=WORDS),
@@ -165,6 +166,7 @@ def fill(ports: Ports, channel: str) -> list[Received]:
         (keys.playbook("cost"), plan.body()), (keys.template("cost"), template.body()),
         (keys.show(show.show), show.body()), (keys.facts_watermark(), Watermark(at=NOON).body()),
         (keys.channel_terms(), Terms(caps={}).body()), (keys.rulebook(), catalog.rulebook().body()),
+        (keys.lexicon(), catalog.lexicon().body()),
     ):  # fmt: skip
         store.commit([Put(key, body, None)])
     approve(store, "cost", WHOLE, Signature("the owner", NOON, "a test"))
