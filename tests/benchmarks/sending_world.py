@@ -28,6 +28,7 @@ from aftershow.rules import claims
 from aftershow.rules.launching import Launched
 from aftershow.services.releasing import release
 from aftershow.services.sending import Pace
+from infra.local.catalog import rulebook
 from tests.unit.samples import granted, playbook
 
 QUEUE = "email"
@@ -229,7 +230,7 @@ def _scene(settings: Settings) -> claims.Scene:
     head = Head(viewer="v", consent={"marketing:all": {"v": granted()}})
     return claims.Scene(
         head=head, address="a@example.com", address_hash="h", known_address=Address(hashed="h", channel="email"),
-        playbook=Launched(playbook()), show=None, facts_until=0, settings=settings,
+        playbook=Launched(playbook()), show=None, facts_until=0, settings=settings, rulebook=rulebook(),
     )  # fmt: skip
 
 
@@ -237,7 +238,7 @@ def _as_of(seen: claims.Scene, place: int, now: int) -> claims.Scene:
     head = seen.head.model_copy(update={"viewer": f"v{place}"})
     return claims.Scene(
         head=head, address=seen.address, address_hash=seen.address_hash, known_address=seen.known_address,
-        playbook=seen.playbook, show=None, facts_until=now, settings=seen.settings,
+        playbook=seen.playbook, show=None, facts_until=now, settings=seen.settings, rulebook=seen.rulebook,
     )  # fmt: skip
 
 
